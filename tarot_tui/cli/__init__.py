@@ -1,0 +1,138 @@
+"""The command line: one module per verb, imported only when that verb is called."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import errno
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tarot_tui import __version__
+from tarot_tui.errors import TarotError
+from tarot_tui.locale import LANGUAGES, N_, _, set_language
+
+#: verb → what it does. Its module is ``tarot_tui.cli.<verb>`` with ``arguments(parser)`` and ``run(args) -> int``.
+VERBS = {
+    "init": N_("make a project folder"),
+    "doctor": N_("prove that this machine can train, and say how to mend it"),
+    "data": N_("build a dataset from documents, and look at it"),
+    "train": N_("train a recipe as a job that outlives this terminal"),
+    "runs": N_("list the runs of this project"),
+    "watch": N_("watch a run: progress, loss, hardware, log"),
+    "stop": N_("stop a run after it has saved a checkpoint"),
+    "resume": N_("go on with a stopped run, exactly where it was"),
+    "export": N_("turn a run into a model file (GGUF), or a merged folder"),
+    "ollama": N_("import a model into Ollama over HTTP"),
+    "chat": N_("talk to a model"),
+    "demo": N_("all of it on a small built-in model, in a few minutes"),
+}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one command line and return its exit code (0 done, 1 failed, 2 wrong, 3 refused, 130 interrupted)."""
+    argv = list(argv)
+    set_language(_language_option(argv))
+    try:
+        return _dispatch(argv)
+    except TarotError as error:
+        return _complain(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader of our output is gone (`… | head`): nothing is left to say, and nowhere to say it.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        where = error.filename or _("the project's disk")
+        return _complain(
+            _("No space left on {where}: free some and run the same command again.").format(where=where), 2
+        )
+
+
+def _dispatch(argv: list[str]) -> int:
+    if argv and argv[0] in VERBS:
+        verb = argv[0]
+        module = importlib.import_module(f"tarot_tui.cli.{verb}")
+        parser = _Parser(
+            prog=f"tarot-tui {verb}", description=module.__doc__ and _(VERBS[verb]).capitalize() + "."
+        )
+        common(parser)
+        module.arguments(parser)
+        args = parser.parse_args(argv[1:])
+        return module.run(args) or 0
+    parser = _Parser(
+        prog="tarot-tui",
+        usage="tarot-tui [DIR] | tarot-tui VERB …",
+        description=_(
+            "From a folder of office documents to your own chat model. Without a verb: the wizard."
+        ),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=_("verbs:")
+        + "\n"
+        + "\n".join(f"  {verb:<8} {_(what)}" for verb, what in VERBS.items())
+        + "\n\n"
+        + _("'tarot-tui VERB --help' explains each."),
+    )
+    common(parser)
+    parser.add_argument(
+        "dir", nargs="?", metavar="DIR", help=_("the project folder (default: the one you are in)")
+    )
+    parser.add_argument("--version", action="version", version=f"tarot-tui {__version__}")
+    args = parser.parse_args(argv)
+    if args.dir and not Path(args.dir).exists():
+        from difflib import get_close_matches
+
+        near = get_close_matches(args.dir, VERBS, 1)
+        hint = (
+            _("did you mean '{near}'?").format(near=near[0])
+            if near
+            else _("'tarot-tui init {dir}' makes a project there.").format(dir=args.dir)
+        )
+        parser.error(_("'{dir}' is neither a verb nor a folder: {hint}").format(dir=args.dir, hint=hint))
+    from tarot_tui.cli.wizard import run
+
+    return run(args)
+
+
+def common(parser: argparse.ArgumentParser) -> None:
+    """The options that every verb has."""
+    group = parser.add_argument_group(_("everywhere"))
+    group.add_argument(
+        "--project", metavar="DIR", type=Path, help=_("the project folder (default: the one you are in)")
+    )
+    group.add_argument("--lang", choices=sorted(LANGUAGES), help=_("language of the messages"))
+    group.add_argument("--json", action="store_true", help=_("print JSON for scripts"))
+    group.add_argument("-q", "--quiet", action="store_true", help=_("print results only"))
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse that answers a wrong request in our one sentence, and in the reader's language."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        self.exit(
+            2, f"tarot-tui: {message}\n" + _("Try '{command} --help'.").format(command=self.prog) + "\n"
+        )
+
+
+def _language_option(argv: list[str]) -> str | None:
+    # Needed before argparse runs, since its help is translated too.
+    for index, word in enumerate(argv):
+        if word == "--lang" and index + 1 < len(argv):
+            return argv[index + 1]
+        if word.startswith("--lang="):
+            return word.partition("=")[2]
+    return None
+
+
+def _complain(sentence: str, code: int) -> int:
+    from tarot_tui.text import plain
+
+    print(f"tarot-tui: {plain(sentence)}", file=sys.stderr)
+    return code
