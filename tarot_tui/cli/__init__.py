@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import errno
+import gettext
 import importlib
 import os
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from tarot_tui import __version__
 from tarot_tui.errors import TarotError
-from tarot_tui.locale import LANGUAGES, N_, _, set_language
+from tarot_tui.locale import CATALOGUES, DOMAIN, LANGUAGES, N_, _, set_language
 
 #: verb → what it does. Its module is ``tarot_tui.cli.<verb>`` with ``arguments(parser)`` and ``run(args) -> int``.
 VERBS = {
@@ -31,11 +32,29 @@ VERBS = {
     "demo": N_("all of it on a small built-in model, in a few minutes"),
 }
 
+# argparse's own sentences, so that the catalogue holds them too.
+_ARGPARSE = (
+    N_("usage: "),
+    N_("positional arguments"),
+    N_("options"),
+    N_("show this help message and exit"),
+    N_("show program's version number and exit"),
+    N_("argument %(argument_name)s: %(message)s"),
+    N_("the following arguments are required: %s"),
+    N_("unrecognized arguments: %s"),
+    N_("expected one argument"),
+    N_("expected at least one argument"),
+    N_("ambiguous option: %(option)s could match %(matches)s"),
+    N_("invalid %(type)s value: %(value)r"),
+    N_("invalid choice: %(value)r (choose from %(choices)s)"),
+    N_("not allowed with argument %s"),
+)
+
 
 def main(argv: Sequence[str]) -> int:
     """Run one command line and return its exit code (0 done, 1 failed, 2 wrong, 3 refused, 130 interrupted)."""
     argv = list(argv)
-    set_language(_language_option(argv))
+    speak(_language_option(argv))
     try:
         return _dispatch(argv)
     except TarotError as error:
@@ -54,6 +73,15 @@ def main(argv: Sequence[str]) -> int:
         return _complain(
             _("No space left on {where}: free some and run the same command again.").format(where=where), 2
         )
+
+
+def speak(language: str | None) -> None:
+    """Use ``language`` (None: the environment's) here, in argparse's own sentences, and in our child processes."""
+    code = set_language(language)
+    # argparse asks the standard gettext functions, which go by these two and by LANGUAGE.
+    gettext.bindtextdomain(DOMAIN, CATALOGUES)
+    gettext.textdomain(DOMAIN)
+    os.environ["TAROT_TUI_LANG"] = os.environ["LANGUAGE"] = code
 
 
 def _dispatch(argv: list[str]) -> int:

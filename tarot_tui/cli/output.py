@@ -8,6 +8,7 @@ from argparse import Namespace
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from tarot_tui.cli import speak
 from tarot_tui.findings import Finding, worst_first
 from tarot_tui.locale import _
 from tarot_tui.project import Project, find
@@ -18,7 +19,11 @@ _MARKS = {"ok": "OK  ", "info": "info", "warning": "WARN", "error": "FAIL"}
 
 def project_of(args: Namespace) -> Project:
     """The project that the command is about: ``--project``, or the one around the working directory."""
-    return find(args.project)
+    project = find(args.project)
+    language = project.settings().get("language")
+    if language and not args.lang:
+        speak(str(language))
+    return project
 
 
 def say(args: Namespace, *lines: str) -> None:

@@ -1,4 +1,12 @@
-"""The messages in the reader's language: English, or 繁體中文 from the catalogue beside this file."""
+"""The messages in the reader's language: English, or 繁體中文 from the catalogue beside this file.
+
+After changing a sentence, from the root of the repository::
+
+    pybabel extract -k N_ --no-location --sort-output -o messages.pot tarot_tui
+    pybabel update -D tarot_tui -d tarot_tui/locale -l zh_TW -i messages.pot --no-fuzzy-matching --ignore-obsolete
+    # translate what is empty in tarot_tui/locale/zh_TW/LC_MESSAGES/tarot_tui.po, then
+    pybabel compile -D tarot_tui -d tarot_tui/locale
+"""
 
 from __future__ import annotations
 
@@ -8,6 +16,7 @@ from pathlib import Path
 
 LANGUAGES = {"en": "English", "zh_TW": "繁體中文"}
 DOMAIN = "tarot_tui"
+CATALOGUES = Path(__file__).parent
 
 _catalogue: gettext.NullTranslations | None = None
 _current = "en"
@@ -30,7 +39,7 @@ def set_language(code: str | None) -> str:
     """Use ``code`` (or the environment's language when None) from now on; returns what is in use."""
     global _catalogue, _current
     _current = normalise(code) if code else from_environment()
-    _catalogue = gettext.translation(DOMAIN, Path(__file__).parent, [_current], fallback=True)
+    _catalogue = gettext.translation(DOMAIN, CATALOGUES, [_current], fallback=True)
     return _current
 
 

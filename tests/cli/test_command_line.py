@@ -1,0 +1,67 @@
+"""The command line itself: fast, clear about mistakes, in the reader's language."""
+
+from __future__ import annotations
+
+import errno
+import subprocess
+import sys
+
+import pytest
+
+from tarot_tui.cli import VERBS, main
+
+HEAVY = ("textual", "rich", "torch", "transformers", "pandas", "numpy", "pydantic", "httpx", "yaml")
+
+
+def loaded_by(*arguments: str) -> set[str]:
+    """The modules that one command line pulled in, in a process of its own."""
+    code = (
+        "import sys\n"
+        f"sys.argv = ['tarot-tui', *{list(arguments)!r}]\n"
+        "from tarot_tui.__main__ import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print('\\n'.join(sys.modules), file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stderr.split())
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"]])
+def test_version_and_help_import_nothing_heavy(arguments):
+    assert not loaded_by(*arguments).intersection(HEAVY)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself_without_heavy_imports(verb):
+    modules = loaded_by(verb, "--help")
+    assert "argparse" in modules
+    assert not modules.intersection(("torch", "transformers", "pandas", "textual"))
+
+
+def test_a_mistyped_verb_names_the_right_one(capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["trian"])
+    assert left.value.code == 2
+    assert "did you mean 'train'" in capsys.readouterr().err
+
+
+def test_help_speaks_chinese_when_asked(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help", "--lang", "zh_TW"])
+    assert "專案" in capsys.readouterr().out
+
+
+def test_init_makes_a_project_and_says_what_is_next(tmp_path, capsys):
+    assert main(["init", str(tmp_path / "p"), "--lang", "en"]) == 0
+    assert (tmp_path / "p" / "tarot.yaml").is_file()
+    assert "tarot-tui" in capsys.readouterr().out
+
+
+def test_a_full_disk_is_one_sentence_and_exit_two(tmp_path, monkeypatch, capsys):
+    def full(*_args, **_kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path))
+
+    monkeypatch.setattr("tarot_tui.cli.init.create", full)
+    assert main(["init", str(tmp_path), "--lang", "en"]) == 2
+    assert "No space left" in capsys.readouterr().err
