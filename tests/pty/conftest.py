@@ -1,0 +1,119 @@
+"""A terminal to run programs in: a real pseudo-terminal, with pyte to see what a person would see."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pyte
+import pytest
+
+
+class Terminal:
+    """One program on its own pseudo-terminal, as its session leader, as sshd would start it."""
+
+    def __init__(self, argv: list[str], cwd: Path, columns: int = 100, lines: int = 30) -> None:
+        master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+        environment = {
+            **{k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "TMUX")},
+            "TERM": "xterm-256color",
+            "TAROT_TUI_LANG": "en",
+        }
+        self.process = subprocess.Popen(
+            argv,
+            cwd=cwd,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env=environment,
+            start_new_session=True,
+            # The pty becomes the controlling terminal, so that hanging up sends SIGHUP as it does over SSH.
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )
+        os.close(slave)
+        self._master: int | None = master
+        self._screen = pyte.Screen(columns, lines)
+        self._stream = pyte.ByteStream(self._screen)
+        self._lock = threading.Lock()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        while (master := self._master) is not None:
+            with suppress(OSError, ValueError):
+                if not select.select([master], [], [], 0.1)[0]:
+                    continue
+                data = os.read(master, 65536)
+                with self._lock:
+                    self._stream.feed(data)
+                continue
+            return
+
+    def screen(self) -> str:
+        """What is on the screen now, as text."""
+        with self._lock:
+            return "\n".join(line.rstrip() for line in self._screen.display)
+
+    def type(self, keys: str) -> None:
+        """Press ``keys``, one after the other, as fast as a person would."""
+        for key in keys:
+            os.write(self._master, key.encode())
+            time.sleep(0.05)
+
+    def press(self, sequence: str) -> None:
+        """Send one key that is an escape sequence."""
+        os.write(self._master, sequence.encode())
+
+    def wait_for(self, text: str, seconds: float = 60) -> str:
+        """The screen once it shows ``text``; fails with what it shows instead."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if text in (shown := self.screen()):
+                return shown
+            if self.process.poll() is not None and not select.select([self._master], [], [], 0.2)[0]:
+                break
+            time.sleep(0.05)
+        pytest.fail(f"{text!r} did not appear within {seconds} s; the screen shows:\n{self.screen()}")
+
+    def hang_up(self) -> None:
+        """Close the line, as a dropped SSH connection does."""
+        master, self._master = self._master, None
+        self._reader.join(2)
+        if master is not None:
+            os.close(master)
+
+    def close(self) -> None:
+        """Hang up and make sure the program is gone."""
+        self.hang_up()
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(5)
+        if self.process.poll() is None:
+            os.kill(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+@pytest.fixture
+def terminal() -> Iterator[Callable[..., Terminal]]:
+    """Starts ``tarot-tui`` with the given arguments in a terminal of its own; closed after the test."""
+    opened: list[Terminal] = []
+
+    def open_terminal(*arguments: str, cwd: Path, **size: int) -> Terminal:
+        opened.append(Terminal([sys.executable, "-m", "tarot_tui", *arguments], cwd, **size))
+        return opened[-1]
+
+    yield open_terminal
+    for one in opened:
+        one.close()
