@@ -1,0 +1,171 @@
+"""A release into Ollama, and the proof that Ollama asks the model exactly as it was trained to be asked."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tarot_tui.errors import BadInput, Refused, TarotError
+from tarot_tui.findings import Finding
+from tarot_tui.locale import _
+from tarot_tui.serving.ollama import Ollama, OnStatus, full_name
+
+if TYPE_CHECKING:
+    from tarot_tui.export.release import Release
+
+# Since 0.30 a model without a Go template is asked through the Jinja template in its GGUF.
+_READS_JINJA = (0, 30)
+# What /api/show says of a model that has no template of its own.
+_NO_TEMPLATE = ("", "{{ .Prompt }}")
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Imported:
+    """name: in Ollama, with its tag. findings: what was proven about its prompt, or why it could not be."""
+
+    name: str
+    url: str
+    version: str
+    findings: list[Finding]
+
+
+def import_release(
+    ollama: Ollama,
+    release: Release,
+    name: str,
+    *,
+    quant: str | None = None,
+    replace: bool = False,
+    on_status: OnStatus = lambda *_: None,
+) -> Imported:
+    """Create ``name`` in Ollama from a release (its first quantisation unless ``quant`` names one), then prove it.
+
+    Template, system prompt, stop tokens and parameters are sent as the release holds them, so nothing is left for
+    Ollama to guess. Raises BadInput for a name or quantisation that cannot be, Refused for a name that is taken
+    (unless ``replace``) or a server too old for the release, TarotError when Ollama declines or afterwards would
+    ask the model in another way than it was trained.
+    """
+    name = full_name(name)
+    gguf = pick_gguf(release, quant)
+    version = ollama.version()
+    if release.template is None and _numbers(version) < _READS_JINJA:
+        raise Refused(
+            _(
+                "The chat template of {release} has no exact Go form, so it needs Ollama 0.30 or newer; "
+                "{url} is {version}: update it."
+            ).format(release=release.name, url=ollama.url, version=version)
+        )
+    if not replace and ollama.find(name):
+        raise Refused(
+            _("Ollama already has a model '{name}': pass --replace, or another name with --as.").format(
+                name=name
+            )
+        )
+    digest = _digest(gguf, on_status)
+    if not ollama.has_blob(digest):
+        ollama.upload(gguf, digest, on_status)
+    ollama.create_model(_request(release, name, gguf, digest), on_status)
+    on_status(_("comparing its prompts with the trained ones"), None, None)
+    return Imported(name, ollama.url, version, _prove(ollama, release, name))
+
+
+def pick_gguf(release: Release, quant: str | None = None) -> Path:
+    """The GGUF of a release: the quantisation asked for, else the first that was made. Raises BadInput."""
+    if not release.ggufs:
+        raise BadInput(
+            _("{release} holds no GGUF: export the run again with --quant.").format(release=release.name)
+        )
+    if quant is None:
+        return next(iter(release.ggufs.values()))
+    found = {key.casefold(): path for key, path in release.ggufs.items()}.get(quant.casefold())
+    if found is None:
+        raise BadInput(
+            _("{release} has no quantisation '{quant}'; it has {known}.").format(
+                release=release.name, quant=quant, known=", ".join(release.ggufs)
+            )
+        )
+    return found
+
+
+def _request(release: Release, name: str, gguf: Path, digest: str) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "model": name,
+        "files": {"model.gguf": digest},
+        "system": release.system,
+        "template": release.template,
+        "parameters": {**release.parameters, "stop": release.stops},
+        "license": release.license,
+    }
+    # An empty stop list would still be a parameter, and an empty template still a layer.
+    body["parameters"] = {key: value for key, value in body["parameters"].items() if value not in (None, [])}
+    return {key: value for key, value in body.items() if value}
+
+
+def _digest(path: Path, on_status: OnStatus) -> str:
+    # Always of the file as it is now: a hash noted at export would hide that it was changed since.
+    total, done, sha = path.stat().st_size, 0, hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(_CHUNK):
+            sha.update(chunk)
+            done += len(chunk)
+            on_status(_("computing the checksum"), done, total)
+    return f"sha256:{sha.hexdigest()}"
+
+
+def _prove(ollama: Ollama, release: Release, name: str) -> list[Finding]:
+    shown = ollama.show(name)
+    template = str(shown.get("template") or "")
+    if template != (release.template or "") and not (release.template is None and template in _NO_TEMPLATE):
+        raise TarotError(_different(name, _("its template is not the one that was sent")))
+    if str(shown.get("system") or "") != release.system:
+        raise TarotError(_different(name, _("its system prompt is not the one that was sent")))
+    return [_prompts(ollama, release, name)]
+
+
+def _prompts(ollama: Ollama, release: Release, name: str) -> Finding:
+    # Without a system message Ollama puts the release's own in front, which is another conversation.
+    known = [
+        one for one in release.conversations if not release.system or one["messages"][0]["role"] == "system"
+    ]
+    for count, one in enumerate(known):
+        rendered = ollama.render(name, one["messages"])
+        if rendered is None and not count:
+            return _unproven(_("this Ollama cannot show prompts (it needs 0.11.5 or newer)"))
+        if rendered != one["prompt"]:
+            raise TarotError(_different(name, _("it renders a test conversation differently")))
+    if not known:
+        return _unproven(_("the release holds no test conversations"))
+    return Finding(
+        id="ollama.prompt",
+        severity="ok",
+        text=_("Ollama asks the model exactly as it was trained ({count} test conversations).").format(
+            count=len(known)
+        ),
+    )
+
+
+def _different(name: str, how: str) -> str:
+    return _(
+        "'{name}' was created, but Ollama would not ask it as it was trained: {how}. "
+        "Remove it with 'ollama rm {name}' and chat with --local."
+    ).format(name=name, how=how)
+
+
+def _unproven(reason: str) -> Finding:
+    return Finding(
+        id="ollama.unproven",
+        severity="warning",
+        text=_("The template arrived, but the prompts could not be compared: {reason}.").format(
+            reason=reason
+        ),
+    )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    # A build from source calls itself 0.0.0; it is as new as its checkout.
+    found = tuple(int(part) for part in re.findall(r"\d+", version.partition("-")[0])[:3])
+    return found if any(found) else (9999,)
