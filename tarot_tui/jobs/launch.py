@@ -1,0 +1,95 @@
+"""Start a job so that it outlives whoever started it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import tarot_tui
+from tarot_tui.errors import Refused, TarotError
+from tarot_tui.jobs import files, status
+from tarot_tui.jobs.log import last_lines
+from tarot_tui.jobs.spec import read_spec
+from tarot_tui.jobs.status import Status
+from tarot_tui.locale import _, language
+from tarot_tui.text import one_line
+
+#: Exit code with which a supervisor says that another one has the folder.
+BUSY = 3
+_HANDSHAKE_SECONDS = 60
+
+
+def start(folder: Path) -> Status:
+    """Start the supervisor of ``folder`` in a session of its own and return once it holds the job.
+
+    A worker that still runs without a supervisor is adopted; otherwise a new attempt begins.
+    Raises BadInput for a broken ``job.yaml``, Refused when the job is already running, TarotError when the
+    supervisor does not come up.
+    """
+    folder = folder.absolute()
+    read_spec(folder)
+    refuse_if_running(folder)
+    log = os.open(folder / files.SUPERVISOR_LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        # -P: started inside the job folder, Python must not import what happens to lie there.
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "tarot_tui.jobs.supervisor", str(folder)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            close_fds=True,
+            cwd=folder,
+            env=_environment(),
+        )
+    finally:
+        os.close(log)
+    # What we started only forks the supervisor, waits for its word, and ends with it as the exit code.
+    try:
+        code = process.wait(_HANDSHAKE_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        raise TarotError(
+            _("The supervisor of {job} did not come up within {seconds} s; see {log}.").format(
+                job=folder.name, seconds=_HANDSHAKE_SECONDS, log=folder / files.SUPERVISOR_LOG
+            )
+        ) from None
+    if code == BUSY:
+        raise Refused(_already_running(folder))
+    if code:
+        said = last_lines(folder / files.SUPERVISOR_LOG, 1)
+        raise TarotError(
+            _("The supervisor of {job} could not start: {reason}; see {log}.").format(
+                job=folder.name,
+                reason=one_line(said[0]) if said else "?",
+                log=folder / files.SUPERVISOR_LOG,
+            )
+        )
+    return status.read(folder)
+
+
+def refuse_if_running(folder: Path) -> None:
+    """Raise Refused when a supervisor holds the job."""
+    found = status.read(folder)
+    if found.alive and found.supervised:
+        raise Refused(_already_running(folder))
+
+
+def _already_running(folder: Path) -> str:
+    return _("{job} is already running: watch it with 'tarot-tui watch {job}'.").format(job=folder.name)
+
+
+def _environment() -> dict[str, str]:
+    """The launcher's environment, with nothing in it that depends on the launcher's working directory."""
+    path = [os.path.abspath(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    home = Path(tarot_tui.__file__).resolve().parent.parent
+    if home.name not in ("site-packages", "dist-packages"):
+        # A source tree that was imported from the working directory would not be found from the job folder.
+        path.append(str(home))
+    environment = {**os.environ, "TAROT_TUI_LANG": language()}
+    if path:
+        environment["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(path))
+    return environment

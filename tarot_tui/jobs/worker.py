@@ -1,0 +1,110 @@
+"""What a worker says to its supervisor, and what it is asked: plain files, so that either may die.
+
+Standard library only. Outside a job (no ``TAROT_JOB_DIR``) every function is quiet, so the same code runs by hand.
+With several processes only rank 0 writes.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+from tarot_tui.jobs import files
+
+#: The environment variable that names the job folder.
+VARIABLE = "TAROT_JOB_DIR"
+_SECONDS_BETWEEN_WRITES = 0.5
+
+_pending: dict[str, Any] | None = None
+_written: dict[str, Any] = {}
+_written_at = float("-inf")
+
+
+def job_dir() -> Path | None:
+    """The folder of the job that this process works for, or None outside a job."""
+    value = os.environ.get(VARIABLE)
+    return Path(value) if value else None
+
+
+def progress(step: int, total: int | None, unit: str = "steps", what: str = "") -> None:
+    """Say how far the work is: ``step`` of ``total`` (None when unknown) ``unit``s, now doing ``what`` (a sentence).
+
+    Call it as often as you like: at most two steps a second reach the disk, and always the last one, the
+    one that completes the total, and every change of what is done.
+    """
+    global _pending
+    said = {"step": int(step), "total": total if total is None else int(total), "unit": unit, "what": what}
+    only_steps = all(said[key] == _written.get(key) for key in ("total", "unit", "what"))
+    soon = time.monotonic() - _written_at < _SECONDS_BETWEEN_WRITES
+    if only_steps and soon and said["step"] != said["total"]:
+        _pending = said
+    else:
+        _write(said)
+
+
+def flush() -> None:
+    """Write what :func:`progress` still holds back; done by itself when the process ends."""
+    if _pending is not None:
+        _write(_pending)
+
+
+def stop_requested() -> bool:
+    """Whether the worker should save its work, call ``result("stopped")`` and exit; stays true once it is."""
+    folder = job_dir()
+    return folder is not None and (folder / files.WORKER_STOP).exists()
+
+
+def save_requested() -> bool:
+    """Whether somebody asked for a checkpoint now; true once for each request."""
+    folder = job_dir()
+    if folder is None:
+        return False
+    try:
+        (folder / files.WORKER_SAVE).unlink()
+    except OSError:
+        return False
+    return True
+
+
+def result(outcome: Literal["finished", "stopped"], **facts: Any) -> None:
+    """Say, when everything is saved, how the work ended: ``finished`` (all of it is done) or ``stopped`` (resumable).
+
+    ``facts`` are JSON-ready and kept in ``result.json``. Failing is said by an exception, not here.
+    """
+    flush()
+    if folder := _folder_to_write():
+        files.write_json(
+            folder / files.RESULT, {"outcome": outcome, "time": time.time(), **facts}, durable=True
+        )
+
+
+def event(kind: str, **facts: Any) -> None:
+    """Append a fact worth keeping to ``events.jsonl`` (a checkpoint saved, a retry and why)."""
+    if folder := _folder_to_write():
+        files.append_event(folder, kind, **facts)
+
+
+def finding(id: str, severity: str, text: str, evidence: str = "", fix: str = "") -> None:
+    """Append a finding (the keys of ``tarot_tui.findings.Finding``) to ``events.jsonl``."""
+    event("finding", id=id, severity=severity, text=text, evidence=evidence, fix=fix)
+
+
+def _folder_to_write() -> Path | None:
+    return job_dir() if os.environ.get("RANK", "0") == "0" else None
+
+
+def _write(said: dict[str, Any]) -> None:
+    global _pending, _written, _written_at
+    _pending, _written, _written_at = None, said, time.monotonic()
+    if folder := _folder_to_write():
+        try:
+            files.write_json(folder / files.PROGRESS, {**said, "time": time.time()})
+        except OSError:
+            # A full disk must end the work where it saves something that matters, not here.
+            _pending = said
+
+
+atexit.register(flush)
