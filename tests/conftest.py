@@ -1,0 +1,43 @@
+"""What the tests of every room share: a project, the real small model, and a tiny one with its tokenizer."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tarot_tui.project import Project, create
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """An empty project in a folder of its own."""
+    return create(tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def smollm2() -> Path:
+    """The embedded SmolLM2-135M-Instruct as a Hugging Face folder (fetched and converted once per machine)."""
+    from tarot_tui.training import embedded
+
+    return embedded.prepare(say=lambda line: None)
+
+
+@pytest.fixture(scope="session")
+def tiny_llama(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random Llama of two layers and 3 M parameters in bf16, with SmolLM2's tokenizer: for what needs no sense."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=49152, hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2, max_position_embeddings=2048, tie_word_embeddings=True,
+        bos_token_id=1, eos_token_id=2, pad_token_id=2,
+    )  # fmt: skip
+    folder = tmp_path_factory.mktemp("models") / "tiny-llama"
+    LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
+    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
+        shutil.copyfile(smollm2 / name, folder / name)
+    return folder
