@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import os
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 SPEC = "job.yaml"
 STATUS = "status.json"
@@ -40,14 +41,21 @@ def write_json(path: Path, value: Any, *, durable: bool = False) -> None:
 
     Raises OSError (disk full, folder gone); ``path`` then is what it was.
     """
+    with replacing_lines(path) as file:
+        json.dump(value, file, ensure_ascii=False)
+        file.write("\n")
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
+
+
+@contextmanager
+def replacing_lines(path: Path) -> Iterator[TextIO]:
+    """A text file that becomes ``path`` in one step when the block ends well, and vanishes when it does not."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with open(temporary, "w", encoding="utf-8") as file:
-            json.dump(value, file, ensure_ascii=False)
-            file.write("\n")
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
+            yield file
         os.replace(temporary, path)
     except BaseException:
         with suppress(OSError):

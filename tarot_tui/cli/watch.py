@@ -1,0 +1,102 @@
+"""``tarot-tui watch [RUN] [--once]``"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+
+from tarot_tui.cli.output import emit, project_of, say
+from tarot_tui.cli.runs import clock, done
+from tarot_tui.locale import _
+from tarot_tui.text import duration, one_line, size
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Declare the verb's own options."""
+    parser.add_argument("run", nargs="?", default="-1", metavar="RUN", help=run_help())
+    parser.add_argument("--once", action="store_true", help=_("print how it is now, and end"))
+
+
+def run_help() -> str:
+    """What RUN may be; the same for every verb that takes one."""
+    return _("a run's name, the beginning of it, or -1 for the latest (default: -1)")
+
+
+def run(args: Namespace) -> int:
+    """Open the screen, or print one snapshot of it (``--once``; with ``--json`` one object)."""
+    from tarot_tui.jobs.find import resolve
+    from tarot_tui.jobs.snapshot import snapshot
+
+    project = project_of(args)
+    folder = resolve(project, args.run)
+    if args.json:
+        emit(snapshot(folder).as_dict())
+    elif args.once:
+        say(args, *_lines(folder))
+    else:
+        from tarot_tui.tui.app import run_watch
+
+        return run_watch(project, folder) or 0
+    return 0
+
+
+def _lines(folder) -> list[str]:  # type: ignore[no-untyped-def]
+    from tarot_tui.jobs import files
+    from tarot_tui.jobs.control import named
+    from tarot_tui.jobs.log import last_lines
+    from tarot_tui.jobs.snapshot import snapshot
+
+    one = snapshot(folder)
+    status = one.status
+    lines = [f"{one.name}  {named(status)}" + (f"  {status.reason}" if status.reason else "")]
+    progress = [done(status) if status.unit == "bytes" else f"{done(status)} {status.unit}", status.what]
+    if one.eta_seconds is not None:
+        progress.append(_("{time} left").format(time=duration(one.eta_seconds)))
+    if status.step is not None or status.what:
+        lines.append(_("progress:") + " " + ", ".join(filter(None, progress)))
+    if status.started is not None:
+        lines.append(
+            _("started:") + f" {clock(status.started)}, " + _("runs for:") + f" {duration(one.elapsed or 0)}"
+            if status.alive
+            else _("started:") + f" {clock(status.started)}, " + _("took:") + f" {duration(one.elapsed or 0)}"
+        )
+    if metrics := _metrics(one.metrics):
+        lines.append(_("metrics:") + " " + metrics)
+    if one.hardware and status.alive:
+        lines.append(_("hardware:") + " " + hardware_words(one.hardware))
+    log = last_lines(folder / files.LOG, 5, status.log_from)
+    return lines + [f"  | {line}" for line in log]
+
+
+def _metrics(found: dict) -> str:
+    shown = ("loss", "eval_loss", "lr", "epoch", "grad_norm")
+    return ", ".join(f"{key} {found[key]:.4g}" for key in shown if isinstance(found.get(key), int | float))
+
+
+def hardware_words(sample: dict) -> str:
+    """A hardware sample in one line; a value that the machine does not say is left out."""
+    words = []
+    if isinstance(cpu := sample.get("cpu"), int | float):
+        words.append(f"CPU {cpu:.0f} %")
+    for name, key in (("RAM", "ram"), (_("run"), "rss")):
+        used, total = sample.get(f"{key}_used", sample.get(key)), sample.get(f"{key}_total")
+        if isinstance(used, int | float):
+            words.append(f"{name} {size(used)}" + (f" / {size(total)}" if total else ""))
+    if isinstance(free := sample.get("disk_free"), int | float):
+        words.append(_("disk free {size}").format(size=size(free)))
+    for gpu in sample.get("gpus") or []:
+        words.append(_gpu(gpu))
+    return ", ".join(words)
+
+
+def _gpu(gpu: dict) -> str:
+    words = [f"GPU {gpu.get('index')}"]
+    if gpu.get("stale"):
+        return f"{words[0]} " + _("does not answer")
+    if gpu.get("name"):
+        words.append(one_line(str(gpu["name"]), 40))
+    for key, text in (("util", "{} %"), ("temp", "{} °C"), ("power", "{} W")):
+        if gpu.get(key) is not None:
+            words.append(text.format(gpu[key]))
+    if gpu.get("mem_total"):
+        words.append(f"{size(gpu['mem_used'])} / {size(gpu['mem_total'])}")
+    return " ".join(words)

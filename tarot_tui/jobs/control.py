@@ -1,0 +1,55 @@
+"""Asking something of a job: through files, so that any login and any machine can."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+from tarot_tui.errors import Refused
+from tarot_tui.jobs import files, identity, launch, status
+from tarot_tui.jobs.status import Status
+from tarot_tui.locale import _
+
+
+def request(folder: Path, verb: str) -> None:
+    """Ask for ``stop`` (save, then stop), ``save`` (a checkpoint, and go on) or ``kill`` (end at once).
+
+    The supervisor carries it out. A worker without one is asked itself; killing it is then done from here.
+    Raises Refused when nothing runs.
+    """
+    if verb not in files.VERBS:
+        raise ValueError(verb)
+    found = status.read(folder)
+    if not found.alive:
+        raise Refused(_("{job} is not running; it is {state}.").format(job=folder.name, state=named(found)))
+    if found.supervised:
+        (folder / files.request_file(verb)).touch()
+    elif verb == "kill":
+        identity.send_signal(found.worker, signal.SIGKILL, group=True)
+    else:
+        (folder / (files.WORKER_STOP if verb == "stop" else files.WORKER_SAVE)).touch()
+
+
+def resume(folder: Path) -> Status:
+    """Start the job again where it left off, or take an unsupervised worker under supervision.
+
+    Raises Refused for a job that is finished or running.
+    """
+    found = status.read(folder)
+    if found.state == "finished":
+        raise Refused(_("{job} is finished: there is nothing left to do.").format(job=folder.name))
+    return launch.start(folder)
+
+
+def named(found: Status) -> str:
+    """The state in the reader's language."""
+    return {
+        "queued": _("waiting"),
+        "starting": _("starting"),
+        "running": _("running"),
+        "stopping": _("stopping"),
+        "finished": _("finished"),
+        "stopped": _("stopped"),
+        "failed": _("failed"),
+        "lost": _("lost"),
+    }[found.state]

@@ -1,0 +1,60 @@
+"""Ending a worker with growing pressure: a request, then SIGTERM, then SIGKILL."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from tarot_tui.jobs.process import Worker
+from tarot_tui.locale import _
+from tarot_tui.text import duration
+
+#: Seconds, each also a key of ``job.yaml``: to save and stop after a request, from SIGTERM to SIGKILL after that,
+#: and the same after ``kill``.
+STOP_GRACE = 300.0
+TERM_GRACE = 10.0
+KILL_GRACE = 5.0
+
+
+class Stopping:
+    """What was asked of the worker, and when it gets rougher. asked: ``""``, ``stop`` or ``kill``."""
+
+    def __init__(self, spec: dict[str, Any]) -> None:
+        self.asked = ""
+        self.forced = False
+        self._stop_grace = float(spec.get("stop_grace", STOP_GRACE))
+        self._term_grace = float(spec.get("term_grace", TERM_GRACE))
+        self._kill_grace = float(spec.get("kill_grace", KILL_GRACE))
+        self._terminate_at = self._kill_at = float("inf")
+
+    def ask(self, verb: str) -> bool:
+        """Take a request, ``stop`` or ``kill``, and say whether it is news: ``kill`` overrides ``stop``."""
+        if self.asked in (verb, "kill"):
+            return False
+        self.asked = verb
+        # The monotonic clock: a changed wall clock must not shorten anybody's time to save.
+        now = time.monotonic()
+        if verb == "stop":
+            self._terminate_at = now + self._stop_grace
+            self._kill_at = self._terminate_at + self._term_grace
+        else:
+            self._terminate_at, self._kill_at = now, now + self._kill_grace
+        return True
+
+    def press(self, worker: Worker) -> None:
+        """Send the signal whose time has come; called again and again until the worker has ended."""
+        now = time.monotonic()
+        if now >= self._kill_at:
+            self._kill_at = now + 1
+            worker.kill()
+        elif now >= self._terminate_at:
+            self._terminate_at = float("inf")
+            self.forced = True
+            worker.terminate()
+
+    def announcement(self) -> str:
+        """What will happen, with the times."""
+        if self.asked == "kill":
+            return _("Being ended; killed after {time} if it clings.").format(time=duration(self._kill_grace))
+        at = time.strftime("%H:%M:%S", time.localtime(time.time() + self._stop_grace))
+        return _("Asked to save and stop; ended by force if it still runs at {time}.").format(time=at)

@@ -1,0 +1,266 @@
+"""One process per running job: it starts the worker, writes down how it is, carries out requests, judges the end.
+
+``python -m tarot_tui.jobs.supervisor FOLDER``, called by :func:`tarot_tui.jobs.launch.start`. It lives in the job
+folder (also when that is moved), knows nothing of what it runs, and its death leaves the worker running.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tarot_tui.jobs import files, hardware, identity, status
+from tarot_tui.jobs.classify import Ending, Verdict, classify
+from tarot_tui.jobs.daemon import detach, lock, unlock
+from tarot_tui.jobs.launch import BUSY
+from tarot_tui.jobs.log import last_lines
+from tarot_tui.jobs.metrics import MetricsReader
+from tarot_tui.jobs.process import Worker
+from tarot_tui.jobs.progress import Progress, observe
+from tarot_tui.jobs.spec import read_spec
+from tarot_tui.jobs.stopping import Stopping
+from tarot_tui.jobs.worker import VARIABLE
+from tarot_tui.locale import _
+
+#: Seconds between looks at the worker and for requests; between samples and progress; between heartbeats.
+POLL = 0.2
+OBSERVE = 1.0
+HEARTBEAT = 5.0
+#: Log lines that the verdict is read from.
+_LOG_LINES = 400
+#: Seconds to go on trying to write the last word while the disk is full.
+_LAST_WORD_SECONDS = 120
+
+_FOLDER = Path()  # the working directory, wherever it may be moved to
+
+
+class Supervisor:
+    """The life of one attempt."""
+
+    def __init__(self, place: Path) -> None:
+        """``place`` is the job folder's absolute path, for the worker; the working directory is already there."""
+        self._place = place
+        self._spec = read_spec(_FOLDER)
+        self._status = status.Status()
+        self._worker: Worker | None = None
+        self._stopping = Stopping(self._spec)
+        self._hardware = hardware.HardwareLog(_FOLDER / files.HARDWARE)
+        self._metrics = MetricsReader(_FOLDER / files.METRICS, skip_existing=True)
+        self._progress = Progress()
+        self._written = float("-inf")
+        self._told_to_end = False
+
+    def begin(self) -> None:
+        """Take the job: adopt a worker that still runs, or clear the way for a new attempt."""
+        previous = status.parse(files.read_json(_FOLDER / files.STATUS))
+        if previous.alive and previous.worker and identity.is_alive(previous.worker):
+            with suppress(psutil.NoSuchProcess):
+                self._worker = Worker.adopt(previous.worker)
+        if self._worker:
+            begun = dataclasses.replace(previous, state="running", reason="", cause="")
+            files.append_event(_FOLDER, "adopted", pid=previous.worker.pid)
+            if (_FOLDER / files.WORKER_STOP).exists():
+                self._stopping.ask("stop")
+        else:
+            begun = self._new_attempt(previous)
+        self._set(dataclasses.replace(begun, supervisor=identity.of(os.getpid())))
+
+    def on_signal(self, *_signal: Any) -> None:
+        """What SIGTERM means to us: the machine goes down, so save and stop."""
+        self._told_to_end = True
+
+    def run(self) -> None:
+        """Supervise until the worker has ended and the verdict is written."""
+        try:
+            self._worker = self._worker or self._launch()
+        except OSError as error:
+            program = self._spec["argv"][0]
+            self._end(
+                Verdict(
+                    "failed",
+                    "cannot_start",
+                    _("'{program}' cannot be started: {reason}.").format(
+                        program=program, reason=error.strerror
+                    ),
+                )
+            )
+            return
+        self._set(dataclasses.replace(self._status, state="running", worker=self._worker.identity))
+        observed = float("-inf")
+        while not self._worker.ended():
+            with suppress(OSError):
+                self._carry_out_requests()
+            self._stopping.press(self._worker)
+            if time.monotonic() - observed >= OBSERVE:
+                observed = time.monotonic()
+                self._observe()
+            time.sleep(POLL)
+        self._conclude(self._worker)
+
+    def _new_attempt(self, previous: status.Status) -> status.Status:
+        for name in (files.PROGRESS, files.RESULT, files.WORKER_STOP, files.WORKER_SAVE):
+            (_FOLDER / name).unlink(missing_ok=True)
+        self._drop_requests()
+        attempt = previous.attempt + 1
+        log = _FOLDER / files.LOG
+        with open(log, "a", encoding="utf-8") as file:
+            if attempt > 1:
+                now = time.strftime("%Y-%m-%d %H:%M:%S")
+                file.write("\n" + _("--- attempt {count}, {time} ---").format(count=attempt, time=now) + "\n")
+        return status.Status(
+            state="starting",
+            total=self._spec.get("total"),
+            started=time.time(),
+            attempt=attempt,
+            log_from=log.stat().st_size,
+        )
+
+    def _launch(self) -> Worker:
+        place = str(self._place)
+        words = {"{job}": place, "{python}": sys.executable}
+        argv = []
+        for word in map(str, self._spec["argv"]):
+            for mark, value in words.items():
+                word = word.replace(mark, value)
+            argv.append(word)
+        environment = {
+            **os.environ,
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONFAULTHANDLER": "1",
+            # The job folder is its working directory, and must not be where Python looks for modules.
+            "PYTHONSAFEPATH": "1",
+            "TOKENIZERS_PARALLELISM": "false",
+            **{key: str(value) for key, value in (self._spec.get("env") or {}).items()},
+            VARIABLE: place,
+        }
+        worker = Worker.launch(argv, environment, _FOLDER / files.LOG)
+        files.append_event(_FOLDER, "worker", argv=argv, pid=worker.identity and worker.identity.pid)
+        return worker
+
+    def _carry_out_requests(self) -> None:
+        """Act on each request and then remove it, so that one that could not be carried out is met again."""
+        for verb in files.VERBS:
+            request = _FOLDER / files.request_file(verb)
+            if request.exists():
+                self._carry_out(verb)
+                request.unlink(missing_ok=True)
+        if self._told_to_end:
+            self._carry_out("stop")
+
+    def _carry_out(self, verb: str) -> None:
+        if verb == "save":
+            (_FOLDER / files.WORKER_SAVE).touch()
+            files.append_event(_FOLDER, "request", verb=verb)
+            return
+        news = self._stopping.ask(verb)
+        if verb == "stop":
+            (_FOLDER / files.WORKER_STOP).touch()
+        if news:
+            files.append_event(_FOLDER, "request", verb=verb)
+            self._set(
+                dataclasses.replace(self._status, state="stopping", reason=self._stopping.announcement())
+            )
+
+    def _observe(self) -> None:
+        """Look at progress and hardware, and write what changed; nothing here may end the supervision."""
+        self._progress = observe(_FOLDER, self._progress, self._metrics)
+        changed = self._progress.merged(self._status)
+        with suppress(OSError, psutil.Error):
+            self._hardware.append(hardware.sample(_FOLDER, self._worker.rss()))
+        if changed != self._status or time.monotonic() - self._written >= HEARTBEAT:
+            self._status = changed
+            with suppress(OSError):
+                self._write()
+
+    def _conclude(self, worker: Worker) -> None:
+        if strays := worker.clear_strays():
+            with suppress(OSError):
+                files.append_event(_FOLDER, "strays_killed", processes=strays)
+        self._progress = observe(_FOLDER, self._progress, self._metrics)
+        self._status = self._progress.merged(self._status)
+        code = worker.exit_status
+        self._status = dataclasses.replace(
+            self._status,
+            exit_code=code if code is not None and code >= 0 else None,
+            signal=-code if code is not None and code < 0 else None,
+        )
+        ending = Ending(
+            exit_code=self._status.exit_code,
+            signal=self._status.signal,
+            log=last_lines(_FOLDER / files.LOG, _LOG_LINES, self._status.log_from),
+            result=files.read_json(_FOLDER / files.RESULT),
+            step=self._status.step,
+            total=self._status.total,
+            asked=self._stopping.asked,
+            forced=self._stopping.forced,
+        )
+        self._end(classify(ending))
+
+    def _end(self, verdict: Verdict) -> None:
+        with suppress(OSError):
+            self._drop_requests()
+            for name in (files.WORKER_STOP, files.WORKER_SAVE):
+                (_FOLDER / name).unlink(missing_ok=True)
+        last = dataclasses.replace(
+            self._status, state=verdict.state, cause=verdict.cause, reason=verdict.reason, ended=time.time()
+        )
+        deadline = time.monotonic() + _LAST_WORD_SECONDS
+        while True:
+            try:
+                return self._set(last)
+            except OSError:
+                if time.monotonic() > deadline or not Path(files.SPEC).exists():
+                    raise
+                time.sleep(1)
+
+    def _drop_requests(self) -> None:
+        for verb in files.VERBS:
+            (_FOLDER / files.request_file(verb)).unlink(missing_ok=True)
+
+    def _set(self, changed: status.Status) -> None:
+        """Enter a state: on the disk for good, and among the events. Raises OSError."""
+        self._status = changed
+        self._write(durable=True)
+        files.append_event(
+            _FOLDER, "state", state=changed.state, attempt=changed.attempt, reason=changed.reason
+        )
+
+    def _write(self, *, durable: bool = False) -> None:
+        self._status = dataclasses.replace(self._status, heartbeat=time.time())
+        found = self._status.as_dict()
+        del found["supervised"]  # for readers to find out
+        files.write_json(_FOLDER / files.STATUS, found, durable=durable)
+        self._written = time.monotonic()
+
+
+def main(argv: list[str]) -> int:
+    """Supervise the job folder ``argv[0]``; returns 0 when its worker was seen to its end."""
+    place = Path(argv[0]).absolute()
+    launcher = detach()
+    os.chdir(place)
+    handle = lock(_FOLDER / files.LOCK)
+    if handle is None:
+        launcher.tell(BUSY)
+        return BUSY
+    try:
+        supervisor = Supervisor(place)
+        supervisor.begin()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, supervisor.on_signal)
+        launcher.tell(0)
+        supervisor.run()
+    finally:
+        unlock(handle)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
