@@ -1,0 +1,48 @@
+"""The command behind each step, as the words after ``tarot-tui``. Screens run these and show these."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+
+def doctor() -> list[str]:
+    """Prove the environment."""
+    return ["doctor"]
+
+
+def data_build(sources: Sequence[str], name: str, template: str = "") -> list[str]:
+    """Build a dataset from source files or folders; ``template`` is a path, or empty for one sample per cell."""
+    return [
+        "data",
+        "build",
+        *_positional(sources),
+        "-o",
+        name,
+        *(["--template", template] if template else []),
+    ]
+
+
+def train(recipe: str, changes: Mapping[str, str] | None = None, *, dry_run: bool = False) -> list[str]:
+    """Train a recipe, or only plan it; ``changes`` are settings that differ from the file."""
+    sets = [word for key, value in (changes or {}).items() for word in ("--set", f"{key}={value}")]
+    return ["train", recipe, *sets, *(["--dry-run"] if dry_run else [])]
+
+
+def export(run: str, quants: Sequence[str], name: str) -> list[str]:
+    """Make a release of a run."""
+    return ["export", run, "--quant", ",".join(quants), "-o", name]
+
+
+def ollama_import(release: str, host: str = "") -> list[str]:
+    """Import a release into Ollama."""
+    return ["ollama", "import", release, *(["--host", host] if host else [])]
+
+
+def chat(release: str) -> list[str]:
+    """Talk to a release."""
+    return ["chat", release]
+
+
+def _positional(words: Sequence[str]) -> list[str]:
+    # argparse would take a name that begins with a dash for an option.
+    return [f"./{word}" if word.startswith("-") else word for word in words]

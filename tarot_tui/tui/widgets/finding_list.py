@@ -1,0 +1,77 @@
+"""Findings as a list, worst first; enter unfolds the evidence and the fix of one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from textual.content import Content
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from tarot_tui.findings import Finding, worst_first
+from tarot_tui.locale import N_, _
+from tarot_tui.text import one_line, plain
+
+#: severity → the word in front of the sentence, and its colour. The word alone must do.
+_LOOKS = {
+    "error": (N_("FAIL"), "$text-error"),
+    "warning": (N_("WARN"), "$text-warning"),
+    "info": (N_("info"), "$text-muted"),
+    "ok": (N_("ok"), "$text-success"),
+}
+
+
+class FindingList(OptionList):
+    """Shows findings; what one cannot go on with is unfolded from the start."""
+
+    def __init__(self, id: str | None = None) -> None:
+        super().__init__(id=id, compact=True, markup=False)
+        self.findings: list[Finding] = []
+        self._unfolded: set[str] = set()
+        self._folded: set[str] = set()
+
+    def show(self, findings: Iterable[Finding]) -> None:
+        """Show these, keeping the place and what is unfolded."""
+        ordered = worst_first(list(findings))
+        if ordered == self.findings and self.option_count:
+            return
+        kept = self._highlighted_id()
+        self.findings = ordered
+        self._rebuild(kept)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Enter: unfold or fold."""
+        event.stop()
+        finding = self.findings[event.option_index]
+        into, out_of = (
+            (self._folded, self._unfolded) if self._is_unfolded(finding) else (self._unfolded, self._folded)
+        )
+        into.add(finding.id)
+        out_of.discard(finding.id)
+        self._rebuild(finding.id)
+
+    def _rebuild(self, highlight: str | None) -> None:
+        self.clear_options()
+        self.add_options([Option(self._prompt(finding)) for finding in self.findings])
+        if self.findings:
+            places = [finding.id for finding in self.findings]
+            self.highlighted = places.index(highlight) if highlight in places else 0
+
+    def _prompt(self, finding: Finding) -> Content:
+        word, style = _LOOKS[finding.severity]
+        lines = [Content.styled(f"{_(word):<5}", f"{style} bold") + Content(one_line(finding.text, 400))]
+        if self._is_unfolded(finding):
+            if finding.fix:
+                fix = _("fix: {fix}").format(fix=plain(finding.fix))
+                lines.append(Content(f"      {fix}"))
+            if finding.evidence:
+                lines.append(Content.styled(f"      {one_line(finding.evidence, 400)}", "$text-muted"))
+        return Content("\n").join(lines)
+
+    def _is_unfolded(self, finding: Finding) -> bool:
+        if finding.id in self._folded:
+            return False
+        return finding.id in self._unfolded or finding.severity == "error"
+
+    def _highlighted_id(self) -> str | None:
+        return None if self.highlighted is None else self.findings[self.highlighted].id
