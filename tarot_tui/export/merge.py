@@ -1,0 +1,154 @@
+"""Base + adapter → a merged Hugging Face folder, by row chunks: memory does not grow with the model.
+
+Shards mirror those of the base. What the adapter leaves alone is copied inside the kernel. Needs numpy only, so that
+a worker that merges stays small.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import struct
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from tarot_tui.export.adapter import Adapter, Plan, check_base, make_plan, read_json
+from tarot_tui.export.rows import MergedTensor
+from tarot_tui.export.safetensors_file import INDEX, Checkpoint, SafetensorsFile
+from tarot_tui.project import replacing, write_text
+
+_WEIGHTS = {".safetensors", ".bin", ".pt", ".pth", ".gguf", ".onnx", ".h5", ".msgpack"}
+_TOKENIZER = ("tokenizer", "special_tokens_map", "added_tokens", "chat_template", "vocab", "merges")
+_COPY = 32 << 20
+
+
+def merge(
+    base: Path, adapter: Path, target: Path, progress: Callable[[int, int], None] = lambda done, total: None
+) -> Plan:
+    """Write ``base`` with ``adapter`` merged in to the folder ``target``, and return what was done.
+
+    Each file appears under its name only when it is complete. ``progress`` is called with bytes written and in all.
+    Raises Refused for what cannot be merged exactly, BadInput for files that are missing.
+    """
+    config = check_base(base)
+    with ExitStack() as stack:
+        checkpoint = stack.enter_context(Checkpoint(base))
+        opened = stack.enter_context(Adapter(adapter))
+        plan = make_plan(checkpoint, opened, config)
+        target.mkdir(parents=True, exist_ok=True)
+        shards = _layout(checkpoint, opened, plan)
+        total = sum(tensor.size for tensors in shards.values() for tensor in tensors)
+        meter = _Meter(progress, total)
+        for name, tensors in shards.items():
+            with replacing(target / name) as part:
+                _write_shard(part, checkpoint.files[name], tensors, meter)
+        _write_index(target, checkpoint, shards, total)
+        _carry(base, target)
+        if plan.vocabulary:
+            _carry(adapter, target, only=_TOKENIZER)
+        if (changed := plan.config(config)) != config:
+            write_text(target / "config.json", json.dumps(changed, ensure_ascii=False, indent=2) + "\n")
+        return plan
+
+
+def merged_size(base: Path) -> int:
+    """About how many bytes a merged folder takes."""
+    with Checkpoint(base) as checkpoint:
+        return checkpoint.size
+
+
+class _Meter:
+    def __init__(self, progress: Callable[[int, int], None], total: int) -> None:
+        self._progress, self._total, self._done = progress, total, 0
+
+    def advance(self, count: int) -> None:
+        self._done += count
+        self._progress(self._done, self._total)
+
+
+def _layout(checkpoint: Checkpoint, adapter: Adapter, plan: Plan) -> dict[str, list[MergedTensor]]:
+    """The tensors of every shard, in the base's order; an added one follows in the shard it comes from."""
+    shards = {
+        name: [MergedTensor(tensor, checkpoint, adapter, plan) for tensor in file.tensors]
+        for name, file in checkpoint.files.items()
+    }
+    for added in plan.added:
+        home = checkpoint.where[plan.source(added)].path.name
+        shards[home].append(MergedTensor(added, checkpoint, adapter, plan))
+    return shards
+
+
+def _write_shard(part: Path, source: SafetensorsFile, tensors: list[MergedTensor], meter: _Meter) -> None:
+    header: dict[str, Any] = {"__metadata__": source.metadata or {"format": "pt"}}
+    position = 0
+    for tensor in tensors:
+        offsets = [position, position + tensor.size]
+        header[tensor.name] = {"dtype": tensor.dtype, "shape": list(tensor.shape), "data_offsets": offsets}
+        position += tensor.size
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    with open(part, "r+b", buffering=0) as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        for tensor in tensors:
+            if tensor.untouched:
+                _copy(source, tensor.source.start, file.fileno(), tensor.size, meter)
+                continue
+            for _first, values in tensor.chunks():
+                data = memoryview(tensor.encoded(values)).cast("B")
+                _write_all(file.fileno(), data)
+                meter.advance(len(data))
+
+
+def _copy(source: SafetensorsFile, start: int, target: int, count: int, meter: _Meter) -> None:
+    """Append ``count`` bytes of ``source`` from ``start``; in the kernel where the file system can."""
+    in_kernel = True
+    while count:
+        wanted = min(count, _COPY)
+        moved = 0
+        if in_kernel:
+            try:
+                moved = os.copy_file_range(source.descriptor, target, wanted, offset_src=start)
+            except OSError as error:
+                if error.errno not in (errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL):
+                    raise
+            in_kernel = moved > 0
+        if not in_kernel:
+            moved = min(wanted, 1 << 20)
+            _write_all(target, memoryview(source.bytes_at(start, moved)))
+        start += moved
+        count -= moved
+        meter.advance(moved)
+
+
+def _write_all(target: int, data: memoryview) -> None:
+    while data:
+        data = data[os.write(target, data) :]
+
+
+def _write_index(
+    target: Path, checkpoint: Checkpoint, shards: dict[str, list[MergedTensor]], total: int
+) -> None:
+    if not (checkpoint.folder / INDEX).is_file():
+        return
+    metadata = read_json(checkpoint.folder / INDEX).get("metadata") or {}
+    weight_map = {tensor.name: name for name, tensors in shards.items() for tensor in tensors}
+    index = {"metadata": {**metadata, "total_size": total}, "weight_map": dict(sorted(weight_map.items()))}
+    write_text(target / INDEX, json.dumps(index, indent=2) + "\n")
+
+
+def _carry(source: Path, target: Path, only: tuple[str, ...] = ("",)) -> None:
+    """Copy the small files beside the weights: settings, tokenizer, chat template, licence."""
+    for path in sorted(source.iterdir()):
+        wanted = path.name.startswith(only) and not path.name.startswith(".")
+        if (
+            wanted
+            and path.is_file()
+            and path.suffix not in _WEIGHTS
+            and not path.name.endswith(".index.json")
+        ):
+            with replacing(target / path.name) as part:
+                shutil.copyfile(path, part)
