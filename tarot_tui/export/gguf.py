@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -20,16 +19,17 @@ from typing import Any
 
 import numpy as np
 
-from tarot_tui.errors import BadInput, Refused, TarotError
+from tarot_tui.errors import Refused, TarotError
 from tarot_tui.export import converter, kquants
 from tarot_tui.export.adapter import Adapter, Plan, check_base, make_plan
 from tarot_tui.export.chat_template import chat_template
+from tarot_tui.export.disk import check_space
 from tarot_tui.export.kquants import PLAIN, QUANTS, Quant, Type
 from tarot_tui.export.rows import CHUNK, MergedTensor
 from tarot_tui.export.safetensors_file import FLOATS, Checkpoint, encode
 from tarot_tui.locale import _
 from tarot_tui.project import replacing
-from tarot_tui.text import one_line, size
+from tarot_tui.text import one_line
 
 #: float32 bytes quantised at a time; several chunks of the merge, so that every thread has rows to work on.
 _BATCH = 8 * CHUNK
@@ -82,27 +82,17 @@ def write_ggufs(
         source = _Source(checkpoint, opened, plan)
         outputs = [_Output(QUANTS[quant], path, folder, source, name) for quant, path in targets.items()]
         total = sum(output.size for output in outputs)
-        check_space([path.parent for path in targets.values()], total)
+        check_space(outputs[0].path.parent, total)
         pool = stack.enter_context(ThreadPoolExecutor(threads))
         temporary = ExitStack()
         with temporary:
             for output in outputs:
                 output.begin(temporary.enter_context(replacing(output.path)))
+            total += sum(output.position for output in outputs)
             _stream(outputs, source, pool, lambda done: progress(done, total))
             for output in outputs:
                 output.end()
         return [output.written() for output in outputs]
-
-
-def check_space(folders: list[Path], needed: int) -> None:
-    """Raise BadInput when ``needed`` bytes do not fit on the disk of the first of ``folders``."""
-    free = shutil.disk_usage(folders[0]).free
-    if needed > free:
-        raise BadInput(
-            _(
-                "The export needs {needed} in {folder} and {free} are free: make room, or choose a smaller --quant."
-            ).format(needed=size(needed), folder=folders[0], free=size(free))
-        )
 
 
 def _need_libgguf(targets: dict[str, Path]) -> None:

@@ -7,7 +7,7 @@ The rules are those of ``llama_tensor_get_type`` and ``tensor_allows_quantizatio
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -94,6 +94,12 @@ def size(kind: Type, shape: Sequence[int]) -> int:
     for length in shape:
         count *= length
     return count // elements * width
+
+
+def estimate(quant: Quant, shapes: Iterable[Sequence[int]]) -> int:
+    """About how many bytes the tensors of a model take as ``quant``, before anything is known but their shapes."""
+    matrices = [shape for shape in shapes if len(shape) >= 2]
+    return sum(size(fitting(quant.type, shape[-1]), shape) for shape in matrices)
 
 
 def choose(quant: Quant, tensors: Sequence[tuple[str, Sequence[int], Type]], model: Model) -> Choice:

@@ -55,12 +55,6 @@ def merge(
         return plan
 
 
-def merged_size(base: Path) -> int:
-    """About how many bytes a merged folder takes."""
-    with Checkpoint(base) as checkpoint:
-        return checkpoint.size
-
-
 class _Meter:
     def __init__(self, progress: Callable[[int, int], None], total: int) -> None:
         self._progress, self._total, self._done = progress, total, 0

@@ -1,0 +1,146 @@
+"""What a release says about itself: template, stops, system prompt, parameters, test conversations, findings."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tarot_tui.errors import TarotError
+from tarot_tui.export.chat_template import CannotRender, Messages, json_object, load
+from tarot_tui.export.template import TemplateReport, template_of
+from tarot_tui.findings import Finding
+from tarot_tui.locale import _
+
+if TYPE_CHECKING:
+    from tarot_tui.export.worker import Export
+
+#: Ollama's own default; a smaller num_ctx would cut conversations that the model can hold.
+_CONTEXT = 4096
+_LICENSE_LIMIT = 100_000
+_QUESTIONS = (
+    ("What does The Fool mean?",),
+    ("塔羅牌「愚者」正位的含義是什麼？", "新的開始。", "逆位呢？"),
+    ("1", "2 {{ x }}", "3\n\n4", "5", "6"),
+)
+
+
+def facts(export: Export, adds_bos: bool | None) -> dict[str, Any]:
+    """The contents of ``release.json``. ``adds_bos``: what the GGUF tells the runtime about BOS, if it exists."""
+    request = export.request
+    report = template_of(export.base, adds_bos)
+    system, findings = trained_system(export)
+    if report.system_mode in ("ignored", "unsupported", None):
+        system = ""
+    made = export.pieces["ggufs"]
+    ggufs = {quant: made[quant] for quant in request["quants"]}
+    findings = [*export.findings, *report.findings, *findings, *_about_template(report), *_about_types(ggufs)]
+    return {
+        "name": request["name"],
+        "base": {
+            "name": request.get("model_name_or_path") or export.base.name,
+            "folder": str(export.base),
+            "fingerprint": request.get("base_fingerprint"),
+        },
+        "run": request["run"],
+        "adapter": request["adapter"],
+        "step": request.get("step"),
+        "ggufs": ggufs,
+        "merged": bool(request["merge"]),
+        "template": report.as_dict(),
+        "system": system,
+        "stops": list(report.stops),
+        "parameters": {"num_ctx": context(export.base, request.get("cutoff_len"))},
+        "license": license_of(export.base),
+        "conversations": conversations(export.base, report, system),
+        "findings": [finding.as_dict() for finding in findings],
+    }
+
+
+def context(base: Path, trained: int | None) -> int:
+    """``num_ctx``: never less than was trained, else Ollama's default, within what the model can hold."""
+    config = json_object(base / "config.json")
+    most = config.get("max_position_embeddings") or (config.get("text_config") or {}).get(
+        "max_position_embeddings"
+    )
+    wanted = max(trained or 0, _CONTEXT)
+    return min(wanted, most) if isinstance(most, int) and most > 0 else wanted
+
+
+def trained_system(export: Export) -> tuple[str, list[Finding]]:
+    """The system prompt of every sample that was trained on, or nothing when they do not share one."""
+    names = export.request.get("dataset") or []
+    names = names.split(",") if isinstance(names, str) else names
+    if not names:
+        return "", []
+    from tarot_tui.data.dataset import load as load_dataset
+
+    try:
+        systems = {
+            str(sample.get("system") or "")
+            for name in names
+            for sample in load_dataset(export.project, name.strip())
+        }
+    except (TarotError, OSError) as error:
+        text = _("The training's system prompt could not be looked up, so the model is served without one.")
+        return "", [Finding("export.system_unknown", "warning", text, str(error))]
+    if len(systems) > 1:
+        text = _("The samples have {count} different system prompts, so the model is served without one.")
+        return "", [Finding("export.systems", "info", text.format(count=len(systems)))]
+    return (systems.pop() if systems else ""), []
+
+
+def license_of(base: Path) -> str:
+    """The licence that comes with the base: its text, else the name in its model card; empty when neither is there."""
+    for path in sorted(base.glob("LICENSE*")):
+        if path.is_file():
+            return path.read_text("utf-8", "replace")[:_LICENSE_LIMIT]
+    try:
+        card = (base / "README.md").read_text("utf-8", "replace")
+    except OSError:
+        return ""
+    match = re.search(r"\A---\n.*?^license: *([\w.+-]+) *$.*?^---$", card, re.DOTALL | re.MULTILINE)
+    return match[1] if match else ""
+
+
+def conversations(base: Path, report: TemplateReport, system: str) -> list[dict[str, Any]]:
+    """Some chats with the text that the tokenizer makes of them, as the runtime will get it: without a BOS it adds."""
+    try:
+        jinja = load(base)
+        bos = jinja.tokens.get("bos_token", "")
+        found = []
+        for contents in _QUESTIONS:
+            messages: Messages = [{"role": "system", "content": system}] if system else []
+            messages += [
+                {"role": "assistant" if i % 2 else "user", "content": text} for i, text in enumerate(contents)
+            ]
+            text = jinja.render(messages)
+            found.append(
+                {"messages": messages, "prompt": text.removeprefix(bos) if report.bos == "runtime" else text}
+            )
+        return found
+    except (TarotError, CannotRender):
+        return []
+
+
+def _about_template(report: TemplateReport) -> list[Finding]:
+    found = []
+    if report.template is None:
+        text = _("Ollama before 0.30 cannot serve this model as it was trained: it has no exact Go template.")
+        found.append(Finding("template.none", "warning", text, report.reason))
+    if not report.stops:
+        text = _("Neither the tokenizer nor the chat template says what ends an answer: it may not stop.")
+        found.append(Finding("template.no_stop", "warning", text))
+    return found
+
+
+def _about_types(ggufs: dict[str, Any]) -> list[Finding]:
+    found = []
+    for quant, entry in ggufs.items():
+        if entry["narrow"]:
+            text = _(
+                "{count} of {all} tensors are too narrow for {quant} and were stored otherwise; for a model this "
+                "small q8_0 is the better choice."
+            ).format(count=entry["narrow"], all=entry["tensors"], quant=quant)
+            found.append(Finding("export.narrow", "warning", text, fix="--quant q8_0"))
+    return found

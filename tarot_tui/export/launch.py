@@ -1,0 +1,165 @@
+"""Ask for an export: check the request, make its job and start it. Light enough for a screen to call."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tarot_tui.errors import BadInput, Refused
+from tarot_tui.export.kquants import QUANTS
+from tarot_tui.export.release import releases
+from tarot_tui.locale import _
+from tarot_tui.project import Project, safe_name
+from tarot_tui.text import one_line
+
+_ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
+#: Below this many parameters the K-quants cost more than they save (narrow tensors, a quality cliff).
+SMALL = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a run has to offer: its adapter, and ``step`` where that is only a checkpoint's; its base and request."""
+
+    run: Path
+    adapter: Path
+    step: int | None
+    base: Path
+    request: dict[str, Any]
+
+
+def launch(
+    project: Project, run: Path, quants: list[str], merge: bool, name: str | None, *, replace: bool = False
+) -> Path:
+    """Start exporting ``run`` to ``models/<name>/`` and return the job's folder.
+
+    quants: of :data:`~tarot_tui.export.kquants.QUANTS`; empty with ``merge`` for a merged folder only, empty without
+    it for what suits the base. name: None for the run's own. Raises BadInput for a run without an adapter or an
+    unknown quantisation, Refused when the base is no longer the one trained on or the name is taken.
+    """
+    from tarot_tui.export import blas
+    from tarot_tui.jobs.find import slug
+    from tarot_tui.jobs.launch import start
+    from tarot_tui.jobs.spec import create
+
+    trained = find_trained(run)
+    quants = check_quants(quants) or ([] if merge else [default_quant(trained.base)])
+    name = safe_name(name or slug(run), _("model"))
+    if name in releases(project) and not replace:
+        raise Refused(
+            _("There is a model '{name}' already: choose another with -o NAME, or --replace it.").format(
+                name=name
+            )
+        )
+    request = {
+        "project": str(project.root.resolve()),
+        "name": name,
+        "run": run.name,
+        "adapter": trained.adapter.relative_to(run).as_posix(),
+        "step": trained.step,
+        "base": str(trained.base),
+        "quants": quants,
+        "merge": merge,
+        "replace": replace,
+        **{key: trained.request.get(key) for key in _CARRIED},
+    }
+    environment = blas.environment() | {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+    folder = create(
+        project,
+        "export",
+        f"export-{name}",
+        ["{python}", "-m", "tarot_tui.export.worker"],
+        request,
+        environment,
+        title=_("export {name}").format(name=name),
+    )
+    start(folder)
+    return folder
+
+
+_CARRIED = ("model_name_or_path", "base_fingerprint", "dataset", "cutoff_len")
+
+
+def find_trained(run: Path) -> Trained:
+    """The adapter of ``run``, or of its last whole checkpoint, and the base it belongs to.
+
+    Raises BadInput when there is no adapter or the base is gone, Refused when the base has changed.
+    """
+    from tarot_tui.jobs.spec import read_spec
+    from tarot_tui.training.base import check, fingerprint
+
+    request = read_spec(run).get("request") or {}
+    adapter, step = _adapter(run)
+    base = request.get("base")
+    if not isinstance(base, str) or not Path(base).is_dir():
+        raise BadInput(
+            _(
+                "The base model that {run} was trained on is no longer in {folder}: put it back, or train again."
+            ).format(run=run.name, folder=one_line(str(base)))
+        )
+    recorded = request.get("base_fingerprint")
+    if recorded and fingerprint(check(Path(base))) != recorded:
+        raise Refused(
+            _(
+                "The model in {folder} is not the one that {run} was trained on; merging would ruin it."
+            ).format(folder=base, run=run.name)
+        )
+    return Trained(run, adapter, step, Path(base), request)
+
+
+def _adapter(run: Path) -> tuple[Path, int | None]:
+    if all((run / name).is_file() for name in _ADAPTER):
+        return run, None
+    steps = sorted(
+        (
+            int(match[1])
+            for folder in run.glob("checkpoint-*")
+            if (match := re.fullmatch(r"checkpoint-(\d+)", folder.name))
+        ),
+        reverse=True,
+    )
+    for step in steps:
+        folder = run / f"checkpoint-{step}"
+        # The trainer's state is written after the weights: a checkpoint with it is whole.
+        if all((folder / name).is_file() for name in (*_ADAPTER, "trainer_state.json")):
+            return folder, step
+    raise BadInput(
+        _("{run} has no adapter yet: wait until it has saved a checkpoint, or train it first.").format(
+            run=run.name
+        )
+    )
+
+
+def check_quants(quants: list[str]) -> list[str]:
+    """``quants`` as we spell them, without repetition. Raises BadInput for an unknown one."""
+    found = []
+    for quant in quants:
+        known = quant.strip().lower().replace("-", "_")
+        if known not in QUANTS:
+            raise BadInput(
+                _("'{quant}' is not a quantisation; there are {known}.").format(
+                    quant=one_line(quant, 30), known=", ".join(QUANTS)
+                )
+            )
+        found.append(known)
+    return list(dict.fromkeys(found))
+
+
+def default_quant(base: Path) -> str:
+    """What suits a base: q8_0 for a small one, else q4_k_m."""
+    return "q8_0" if parameters(base) < SMALL else "q4_k_m"
+
+
+def parameters(base: Path) -> int:
+    """About how many parameters a base has, from the size of its weights and its dtype."""
+    from tarot_tui.training.base import weights
+
+    try:
+        config = json.loads((base / "config.json").read_text("utf-8"))
+        dtype = str(config.get("dtype") or config.get("torch_dtype"))
+    except (OSError, ValueError, AttributeError):
+        dtype = ""
+    return sum(path.stat().st_size for path in weights(base)) // (4 if "float32" in dtype else 2)

@@ -1,0 +1,277 @@
+"""The export job: adapter → merged folder and GGUFs → template → release. Reads ``job.yaml`` in ``TAROT_JOB_DIR``.
+
+Everything is made in ``models/.<name>.making/`` and appears as ``models/<name>/`` when it is whole. What an earlier
+attempt finished is kept, by its hash. The merge comes before anything that imports torch, so that it stays small.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import sys
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from tarot_tui import __version__
+from tarot_tui.errors import BadInput, Refused, TarotError
+from tarot_tui.export.release import FILE, MERGED, write_release
+from tarot_tui.findings import Finding
+from tarot_tui.jobs import worker
+from tarot_tui.jobs.spec import read_spec
+from tarot_tui.locale import _
+from tarot_tui.project import Project, write_text
+from tarot_tui.text import size
+
+_PIECES = "pieces.json"
+
+
+class _Stopped(Exception):
+    """Somebody asked this job to stop; what is finished stays for the next attempt."""
+
+
+@dataclass
+class Export:
+    """One export on its way. ``making`` is its folder; ``pieces`` is what is finished there, by hash."""
+
+    project: Project
+    request: dict[str, Any]
+    making: Path
+    pieces: dict[str, Any] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def base(self) -> Path:
+        """The base model's folder."""
+        return Path(self.request["base"])
+
+    @property
+    def adapter(self) -> Path:
+        """The adapter's folder: the run's own, or one of its checkpoints."""
+        return self.project.jobs / self.request["run"] / self.request["adapter"]
+
+    @property
+    def target(self) -> Path:
+        """Where the release appears."""
+        return self.project.models / self.request["name"]
+
+    def missing(self) -> list[str]:
+        """The quantisations that are still to be made."""
+        return [quant for quant in self.request["quants"] if quant not in self.pieces["ggufs"]]
+
+    def gguf(self, quant: str) -> Path:
+        """Where a quantisation is made."""
+        return self.making / f"{self.request['name']}-{quant}.gguf"
+
+    def keep(self) -> None:
+        """Record the finished pieces."""
+        write_text(self.making / _PIECES, json.dumps(self.pieces, indent=1))
+
+
+def main() -> int:
+    """Run the job and return its exit code; the last line of the log is then the reason."""
+    try:
+        folder = worker.job_dir()
+        if folder is None:
+            raise BadInput(_("This is the worker of an export: start one with 'tarot-tui export RUN'."))
+        release = run(read_spec(folder)["request"])
+    except _Stopped:
+        worker.result("stopped")
+    except TarotError as error:
+        print(error, file=sys.stderr, flush=True)
+        return error.exit_code
+    else:
+        worker.result("finished", release=release.name, folder=str(release))
+    return 0
+
+
+def run(request: dict[str, Any]) -> Path:
+    """Make the release that ``request`` (see ``launch``) asks for and return its folder."""
+    project = Project(Path(request["project"]))
+    project.models.mkdir(exist_ok=True)
+    making = project.models / f".{request['name']}.making"
+    with ExitStack() as stack:
+        project.state.mkdir(exist_ok=True)
+        lock = stack.enter_context(open(project.state / f"export-{request['name']}.lock", "w"))
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Refused(
+                _("'{name}' is being exported by another job.").format(name=request["name"])
+            ) from None
+        export = _begin(Export(project, request, making))
+        _preflight(export)
+        _merge(export)
+        adds_bos = _quantise(export)
+        _describe(export, adds_bos)
+        _publish(export)
+    _say(_("Finished: {folder}").format(folder=project.relative(export.target)))
+    return export.target
+
+
+def _begin(export: Export) -> Export:
+    """Take up what an earlier attempt, or the release to be replaced, finished from the same adapter and base."""
+    if (export.target / FILE).is_file() and not export.request["replace"]:
+        raise Refused(_("There is a model '{name}' already.").format(name=export.request["name"]))
+    key = {
+        "adapter": _sha256(export.adapter / "adapter_model.safetensors"),
+        "config": _sha256(export.adapter / "adapter_config.json"),
+        "base": export.request.get("base_fingerprint") or _sha256(export.base / "config.json"),
+    }
+    if step := export.request.get("step"):
+        text = _("This is the checkpoint of step {step}: the run has not finished.").format(step=step)
+        export.findings.append(Finding("export.checkpoint", "warning", text))
+        _say(text)
+    export.making.mkdir(exist_ok=True)
+    kept = _json(export.making / _PIECES)
+    if kept.get("key") != key:
+        shutil.rmtree(export.making)
+        export.making.mkdir()
+        kept = {}
+    for left in export.making.glob(".*.part"):
+        left.unlink()
+    export.pieces = {"key": key, "ggufs": {}, "merged": bool(kept.get("merged"))}
+    released = _json(export.target / FILE)
+    earlier = released.get("ggufs", {}) if released.get("key") == key else {}
+    for quant, entry in {**earlier, **kept.get("ggufs", {})}.items():
+        _take_up(export, quant, entry)
+    export.keep()
+    return export
+
+
+def _take_up(export: Export, quant: str, entry: dict[str, Any]) -> None:
+    path = export.gguf(quant)
+    if quant not in export.request["quants"]:
+        path.unlink(missing_ok=True)
+        return
+    if not path.is_file() and (export.target / path.name).is_file():
+        with suppress(OSError):
+            os.link(export.target / path.name, path)
+    if path.is_file() and path.stat().st_size == entry.get("bytes") and _sha256(path) == entry.get("sha256"):
+        export.pieces["ggufs"][quant] = entry
+        _say(_("{file} is already there.").format(file=path.name))
+
+
+def _preflight(export: Export) -> None:
+    """What can be refused is refused now, in a second; and what is to be written must fit on the disk."""
+    from tarot_tui.export.adapter import Adapter, check_base, make_plan
+    from tarot_tui.export.disk import check_space
+    from tarot_tui.export.kquants import QUANTS, estimate
+    from tarot_tui.export.safetensors_file import Checkpoint
+
+    config = check_base(export.base)
+    with Checkpoint(export.base) as base, Adapter(export.adapter) as adapter:
+        make_plan(base, adapter, config)
+        shapes = [base[name].shape for name in base]
+        needed = sum(estimate(QUANTS[quant], shapes) for quant in export.missing())
+        needed += base.size if _to_merge(export) else 0
+    _say(_("To write: about {size}.").format(size=size(needed)))
+    check_space(export.making, needed)
+
+
+def _to_merge(export: Export) -> bool:
+    return export.request["merge"] and not export.pieces["merged"]
+
+
+def _merge(export: Export) -> None:
+    from tarot_tui.export.merge import merge
+
+    if not _to_merge(export):
+        return
+    part = export.making / f"{MERGED}.part"
+    shutil.rmtree(part, ignore_errors=True)
+    _say(_("Merging into a Hugging Face folder …"))
+    plan = merge(export.base, export.adapter, part, _meter(_("merging")))
+    if plan.untied:
+        _say(_("The adapter changes embedding and output apart: the model gets an lm_head of its own."))
+    part.rename(export.making / MERGED)
+    export.pieces["merged"] = True
+    export.keep()
+
+
+def _quantise(export: Export) -> bool | None:
+    missing = export.missing()
+    if missing:
+        from tarot_tui.export.gguf import write_ggufs
+
+        _say(_("Writing {quants} in one pass …").format(quants=", ".join(missing)))
+        written = write_ggufs(
+            export.base,
+            export.adapter,
+            {quant: export.gguf(quant) for quant in missing},
+            name=export.request["name"],
+            threads=len(os.sched_getaffinity(0)),
+            progress=_meter(_("writing GGUF")),
+            say=_say,
+        )
+        for one in written:
+            entry = {"file": one.path.name, "sha256": one.sha256, "bytes": one.size, "tensors": one.tensors}
+            export.pieces["ggufs"][one.quant] = entry | {"narrow": one.narrow, "adds_bos": one.adds_bos}
+            _say(f"{one.path.name}  {size(one.size)}")
+        export.keep()
+    return next((entry["adds_bos"] for entry in export.pieces["ggufs"].values()), None)
+
+
+def _describe(export: Export, adds_bos: bool | None) -> None:
+    from tarot_tui.export.describe import facts
+
+    described = facts(export, adds_bos)
+    for finding in described["findings"]:
+        worker.finding(**finding)
+    write_release(
+        export.making,
+        {
+            **described,
+            "key": export.pieces["key"],
+            "created": datetime.now().astimezone().isoformat(timespec="seconds"),
+            "tarot_tui": __version__,
+        },
+    )
+
+
+def _publish(export: Export) -> None:
+    """Let the whole release appear at once; an older one goes only then."""
+    (export.making / _PIECES).unlink()
+    if not export.request["merge"]:
+        shutil.rmtree(export.making / MERGED, ignore_errors=True)
+    old = export.target.with_name(f".{export.target.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if export.target.exists():
+        export.target.rename(old)
+    export.making.rename(export.target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _meter(what: str) -> Any:
+    def progress(done: int, total: int) -> None:
+        if worker.stop_requested():
+            raise _Stopped
+        worker.progress(done, total, "bytes", what)
+
+    return progress
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
