@@ -1,0 +1,73 @@
+"""``tarot-tui watch``: one run, full screen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from textual.app import ComposeResult
+from textual.screen import Screen
+
+from tarot_tui.locale import N_
+from tarot_tui.project import Project
+from tarot_tui.tui.keys import Key, bindings
+from tarot_tui.tui.widgets.key_line import KeyLine
+from tarot_tui.tui.widgets.log import LogView
+from tarot_tui.tui.widgets.run_view import RunView
+
+KEYS: tuple[Key, ...] = (
+    Key("s", "s", "stop", N_("stop"), N_("Stop the run after it has saved a checkpoint; asks first.")),
+    Key("r", "r", "resume", N_("resume"), N_("Go on with a run that was stopped, failed or got lost.")),
+    Key("l", "l", "bigger_log", N_("log bigger"), N_("Give the log the whole screen, or take it back.")),
+    Key("question_mark,f1", "?", "help", N_("help"), N_("Show this help.")),
+    Key("q,escape", "q", "leave", N_("back"), N_("Leave. The run goes on without this screen.")),
+    Key("up,k", "↑ ↓", "log('scroll_by(-1)')", N_("scroll"), N_("Scroll the log; it then no longer follows."), quiet=True),
+    Key("pageup", "PgUp", "log('page(-1)')", N_("page up"), N_("Scroll the log by a page (PgDn: down)."), quiet=True),
+    Key("end", "End", "log('follow')", N_("follow"), N_("Follow the end of the log again."), quiet=True),
+    Key("ctrl+l", "ctrl+l", "app.redraw", N_("redraw"), N_("Draw the whole screen again."), quiet=True),
+)  # fmt: skip
+
+
+class WatchScreen(Screen[None]):
+    """One run's live view; leaving it changes nothing for the run."""
+
+    AUTO_FOCUS = "LogView"
+    BINDINGS = bindings(KEYS)
+
+    def __init__(self, project: Project, folder: Path) -> None:
+        super().__init__()
+        self.project = project
+        self.folder = folder
+
+    def compose(self) -> ComposeResult:
+        """The view, and the keys."""
+        yield RunView(self.folder)
+        yield KeyLine(KEYS)
+
+    def action_stop(self) -> None:
+        """Ask, then let the run save and stop."""
+        self.query_one(RunView).action_stop()
+
+    def action_resume(self) -> None:
+        """Go on with a run that is over but not finished."""
+        self.query_one(RunView).action_resume()
+
+    def action_bigger_log(self) -> None:
+        """Give the log the whole screen, or take it back."""
+        self.query_one(RunView).action_bigger_log()
+
+    async def action_log(self, action: str) -> None:
+        """Let the log do ``action`` when something else has the focus."""
+        await self.run_action(action, self.query_one(LogView))
+
+    def action_help(self) -> None:
+        """Show the keys."""
+        from tarot_tui.tui.screens.help import HelpScreen
+
+        self.app.push_screen(HelpScreen(KEYS))
+
+    def action_leave(self) -> None:
+        """Go back to where one came from, or quit."""
+        if len(self.app.screen_stack) > 2:
+            self.dismiss()
+        else:
+            self.app.exit()

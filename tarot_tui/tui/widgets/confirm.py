@@ -1,0 +1,50 @@
+"""A question before something that cannot be taken back: what will happen, yes or no."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Button, Static
+
+from tarot_tui.locale import _
+
+
+class Confirm(ModalScreen[bool]):
+    """Dismissed with True for yes. ``y`` and ``n`` answer at once; the safe answer has the focus."""
+
+    BINDINGS = [
+        Binding("y", "dismiss(True)", show=False),
+        Binding("n,escape,q", "dismiss(False)", show=False),
+        Binding("left,right,up,down", "app.focus_next", show=False),
+    ]
+    DEFAULT_CSS = """
+    Confirm { align: center middle; }
+    Confirm > Vertical {
+        width: 64; max-width: 95%; height: auto; padding: 1 2;
+        background: $panel; border: round $primary;
+    }
+    Confirm .question { text-style: bold; color: $text-primary; height: auto; }
+    Confirm .effect { height: auto; margin: 1 0; }
+    Confirm Horizontal { height: auto; }
+    Confirm Button { margin-right: 2; }
+    """
+
+    def __init__(self, question: str, effect: str, yes: str, no: str = "") -> None:
+        super().__init__()
+        self._question, self._effect, self._yes, self._no = question, effect, yes, no or _("No")
+
+    def compose(self) -> ComposeResult:
+        """The question, what yes means, two buttons."""
+        with Vertical():
+            yield Static(self._question, classes="question", markup=False)
+            yield Static(self._effect, classes="effect", markup=False)
+            with Horizontal():
+                yield Button(f"{self._no} (n)", id="no", compact=True)
+                yield Button(f"{self._yes} (y)", id="yes", variant="warning", compact=True)
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """A button was chosen."""
+        event.stop()
+        self.dismiss(event.button.id == "yes")

@@ -1,0 +1,187 @@
+"""The first lines of a run: its name and state in words, how far it is, when it will be done, what next."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from rich.cells import cell_len, chop_cells
+
+from tarot_tui.jobs.control import named
+from tarot_tui.jobs.status import Status
+from tarot_tui.locale import _
+from tarot_tui.text import duration, one_line, size
+from tarot_tui.tui.run_reader import Look, number
+from tarot_tui.tui.widgets.lines import Lines, Runs, bar, fit, flow, spread, width_of
+
+_ROLES = {"finished": "good", "running": "good", "failed": "bad", "lost": "bad"}
+#: Lines that a reason may take.
+_REASON_LINES = 3
+
+
+class RunHead(Lines):
+    """The state of a run from its latest look, and the smoothed loss that the chart has computed."""
+
+    PREFIX = "head"
+    COMPONENT_CLASSES = {
+        "head--name",
+        "head--label",
+        "head--good",
+        "head--doubt",
+        "head--bad",
+        "head--value",
+        "head--bar",
+        "head--track",
+    }
+    DEFAULT_CSS = """
+    RunHead { height: auto; }
+    RunHead .head--name { color: $text-primary; text-style: bold; }
+    RunHead .head--label { color: $text-muted; }
+    RunHead .head--value { text-style: bold; }
+    RunHead .head--bar { color: $primary; }
+    RunHead .head--track { color: $text-disabled; }
+    RunHead .head--good { color: $success; text-style: bold; }
+    RunHead .head--doubt { color: $warning; text-style: bold; }
+    RunHead .head--bad { color: $error; text-style: bold; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._look: Look | None = None
+        self._folder_name = ""
+        self._smoothed: float | None = None
+        self._silence = 0.0
+
+    def show(self, look: Look, name: str, smoothed: float | None, silence: float = 0.0) -> None:
+        """Show a look at the run in the folder ``name``; ``silence``: seconds for which there has been no newer one."""
+        self._look, self._folder_name, self._smoothed, self._silence = look, name, smoothed, silence
+        self.renew()
+
+    def compose_lines(self, width: int, height: int) -> list[Runs]:
+        """Name and state; the bar; times; the last readings; a reason and what can be done, where there is one."""
+        if self._look is None:
+            return [[("label", _("Reading the run…"))]]
+        look, found = self._look, self._look.status
+        state = [(_ROLES.get(found.state, "doubt"), named(found))]
+        if found.attempt > 1:
+            state.append(("label", "  " + _("attempt {number}").format(number=found.attempt)))
+        title: Runs = [("name", one_line(look.title, 60)), ("", "  "), *state]
+        lines = [spread(title, [("label", self._folder_name)], width)] if width > 60 else [fit(title, width)]
+        lines.append(self._progress(found, width))
+        lines += flow(_times(look), width)
+        lines += flow(_readings(look.metrics, self._smoothed), width)
+        for role, sentence in self._sentences(look):
+            rows = chop_words(sentence, width)[:_REASON_LINES]
+            lines += [[(role, row)] for row in rows]
+        return lines
+
+    def _progress(self, found: Status, width: int) -> Runs:
+        share = found.step / found.total if found.step is not None and found.total else None
+        if share is None:
+            return [("label", one_line(found.what, width) or _("no progress reported yet"))]
+        right: Runs = [("value", f" {100 * share:3.0f} %"), ("", "  " + counted(found))]
+        if found.what:
+            right.append(("label", "  " + one_line(found.what, 24)))
+        return [*bar(share, max(width - width_of(right), 4), "bar"), *right]
+
+    def _sentences(self, look: Look) -> list[tuple[str, str]]:
+        found = look.status
+        said: list[tuple[str, str]] = []
+        if self._silence:
+            said.append(
+                ("bad", _("No news for {time}: the disk does not answer; what you see is that old.").format(
+                    time=duration(self._silence)
+                ))
+            )  # fmt: skip
+        if found.state == "stopping" and look.force_in is not None:
+            said.append(("doubt", _(
+                "It saves a checkpoint and stops; by force in {time} if it still runs then."
+            ).format(time=duration(look.force_in))))  # fmt: skip
+        elif found.reason:
+            said.append(
+                (_ROLES.get(found.state, "doubt") if found.state != "running" else "doubt", found.reason)
+            )
+        if what_next := next_step(found, look.kind, self._folder_name):
+            said.append(("", what_next))
+        return said
+
+
+def next_step(found: Status, kind: str, name: str) -> str:
+    """What can be done now that the job is over; empty while it works."""
+    if found.state == "finished" and kind == "train":
+        return _("Next, make a model file of it: tarot-tui export {name}").format(name=name)
+    if found.state == "finished" and kind == "export":
+        return _("Next, talk to it: tarot-tui chat")
+    if found.state == "stopped":
+        return _("r goes on exactly where it stopped.")
+    if found.state in ("failed", "lost"):
+        return _("The log below says more. r goes on from the last checkpoint.")
+    return ""
+
+
+def counted(found: Status) -> str:
+    """``step 120 of 400``, or ``1.2 GB of 3.4 GB``."""
+    if found.unit == "bytes":
+        return _("{done} of {all}").format(done=size(found.step), all=size(found.total))
+    if found.unit == "steps":
+        return _("step {done} of {all}").format(done=f"{found.step:,}", all=f"{found.total:,}")
+    return _("{done} of {all} {unit}").format(done=f"{found.step:,}", all=f"{found.total:,}", unit=found.unit)
+
+
+def _times(look: Look) -> list[Runs]:
+    items: list[Runs] = []
+    if look.elapsed is not None:
+        label = _("running for") if look.status.alive else _("ran for")
+        items.append([("label", label + " "), ("", duration(look.elapsed))])
+    if look.eta is not None:
+        until = _clock(look.time + look.eta, look.time)
+        items.append([("label", _("left") + " "), ("value", duration(look.eta)), ("label", f" ({until})")])
+    pace = look.status.pace
+    if look.status.alive and pace and pace.step > pace.first_step and look.status.unit == "steps":
+        seconds = (pace.time - pace.first_time) / (pace.step - pace.first_step)
+        items.append([("", _("{seconds} s/step").format(seconds=f"{seconds:.3g}"))])
+    if throughput := number(look.metrics.get("throughput")):
+        items.append([("", _("{count} tokens/s").format(count=f"{throughput:,.0f}"))])
+    return items
+
+
+def _clock(moment: float, now: float) -> str:
+    local = time.localtime(moment)
+    if local.tm_yday == time.localtime(now).tm_yday:
+        return time.strftime("%H:%M", local)
+    return time.strftime("%m-%d %H:%M", local)
+
+
+def _readings(metrics: dict[str, Any], smoothed: float | None) -> list[Runs]:
+    shown = (
+        (_("loss"), metrics.get("loss"), ".4f"),
+        (_("average"), smoothed, ".4f"),
+        (_("eval loss"), metrics.get("eval_loss"), ".4f"),
+        (_("lr"), metrics.get("lr"), ".2e"),
+        (_("grad norm"), metrics.get("grad_norm"), ".3g"),
+        (_("epoch"), metrics.get("epoch"), ".2f"),
+    )
+    items: list[Runs] = []
+    for label, value, form in shown:
+        reading = number(value, finite=False)
+        if reading is None:
+            continue
+        broken = not abs(reading) < 1e15
+        text = "NaN" if reading != reading else "Inf" if broken else format(reading, form)
+        items.append([("label", label + " "), ("bad" if broken else "value", text)])
+    return items
+
+
+def chop_words(text: str, width: int) -> list[str]:
+    """``text`` on lines of at most ``width`` cells, broken at spaces where there are any."""
+    lines: list[str] = [""]
+    for word in text.split():
+        joined = f"{lines[-1]} {word}" if lines[-1] else word
+        if cell_len(joined) <= width:
+            lines[-1] = joined
+        else:
+            pieces = chop_cells(word, max(width, 2))
+            lines += pieces if lines[-1] else pieces[1:]
+            if not lines[0]:
+                lines[0] = pieces[0]
+    return lines
