@@ -62,7 +62,8 @@ SIGNATURES: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "disk_full",
-        r"No space left on device|Disk quota exceeded|\[Errno 28\]|\[Errno 122\]|os error 28|PytorchStreamWriter failed writing",
+        r"No space left on device|Disk quota exceeded|\[Errno 28\]|\[Errno 122\]|os error 28"
+        r"|PytorchStreamWriter failed writing|inline_container\.cc.{0,40}unexpected pos",
         N_("The disk is full: free some space and resume; the last complete checkpoint is untouched."),
     ),
     (
@@ -82,7 +83,8 @@ SIGNATURES: tuple[tuple[str, str, str], ...] = (
     (
         "model_not_found",
         r"RepositoryNotFoundError|Repository Not Found|is not a local folder and is not a valid model identifier"
-        r"|HFValidationError|does not appear to have a file named|EntryNotFoundError: 404",
+        r"|HFValidationError|Repo id must (?:be|use)|does not appear to have a file named|EntryNotFoundError: 404"
+        r"|Unrecognized model in",
         N_("The model was not found: check model_name_or_path, and log in if it is private."),
     ),
     (
@@ -173,6 +175,14 @@ def _ended_quietly(ending: Ending) -> Verdict:
 
 
 def _failure(ending: Ending) -> Verdict:
+    verdict = _cause(ending)
+    if rank := _first_rank(ending.log):
+        reason = _("Rank {rank} fell first. {reason}").format(rank=rank, reason=verdict.reason)
+        return Verdict(verdict.state, verdict.cause, reason)
+    return verdict
+
+
+def _cause(ending: Ending) -> Verdict:
     error = own_error(ending.log)
     # A message of a library counts only where it is an error's; without any error, anywhere.
     text = error.text if error else "\n".join(ending.log)
@@ -193,6 +203,14 @@ def _failure(ending: Ending) -> Verdict:
     last = next((line for line in reversed(ending.log) if line.strip()), "")
     sentence = _("It ended with exit code {code}: {last}") if last else _("It ended with exit code {code}.")
     return Verdict("failed", "exit_code", sentence.format(code=ending.exit_code, last=one_line(last)))
+
+
+def _first_rank(log: Sequence[str]) -> str | None:
+    """The rank that torchrun names as the root cause, where there are several."""
+    text = "\n".join(log)
+    ranks = re.findall(r"^\s+rank\s+: (\d+) \(local_rank", text, re.MULTILINE)
+    cause = re.search(r"^Root Cause.*?^\s+rank\s+: (\d+)", text, re.MULTILINE | re.DOTALL)
+    return cause.group(1) if cause and len(set(ranks)) > 1 else None
 
 
 def _python_error(error: PythonError) -> str:

@@ -89,7 +89,7 @@ def read(folder: Path) -> Status:
     again = _stored(folder)
     if again.supervisor != status.supervisor or not again.alive:
         return again
-    return _unsupervised(again) if worker else _lost(again)
+    return _unsupervised(again) if worker else _left_behind(again, files.read_json(folder / files.RESULT))
 
 
 def _stored(folder: Path) -> Status:
@@ -168,7 +168,15 @@ def _unsupervised(status: Status) -> Status:
     )
 
 
-def _lost(status: Status) -> Status:
+def _left_behind(status: Status, result: dict[str, Any]) -> Status:
+    """The end of a job whose supervisor did not live to see it: what the worker said last, or ``lost``."""
+    outcome = result.get("outcome")
+    if outcome in ("finished", "stopped"):
+        reason = (
+            "" if outcome == "finished" else _("It saved its work and stopped: resume goes on from there.")
+        )
+        ended = _number(result.get("time"))
+        return dataclasses.replace(status, state=outcome, cause="", reason=reason, ended=ended)
     reason = (
         _("The machine was restarted while it ran: resume it.")
         if rebooted_since(status.supervisor)

@@ -214,6 +214,13 @@ def test_a_worker_goes_on_without_its_supervisor_and_can_still_be_stopped(starte
     assert ended(folder).state == "stopped"
 
 
+def test_an_unsupervised_worker_can_be_killed(started, kill, ended):
+    folder = started()
+    kill(status.read(folder).supervisor)
+    control.request(folder, "kill")
+    assert ended(folder).state == "lost"
+
+
 def test_resume_takes_an_unsupervised_worker_under_supervision(started, kill, ended):
     folder = started(total=None)
     before = status.read(folder)
