@@ -1,0 +1,107 @@
+"""What every reader yields: tables, whose rows are named cells of text.
+
+Cells are kept as they are, except that NULs are dropped, line ends become ``\\n`` and the white space around the
+text, which nobody sees in an office program, is trimmed. Other control characters stay: they are made harmless
+where text is shown, and training data is not ours to rewrite.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+#: The one column of paragraphs and lines.
+TEXT = "text"
+
+#: The longest cell, paragraph or line in characters; more is no document but an accident or an attack.
+LONGEST = 16_000_000
+
+
+@dataclass(frozen=True)
+class Row:
+    """One record of a source.
+
+    section: the sheet's name, ``段落`` (paragraph), ``行`` (line), ``表格1`` (table of a document), '' for csv.
+    number: counted from 1 below the header, empty rows included, as the old batch script counted.
+    cells: column name → text, in the order of the columns; '' for an empty cell.
+    """
+
+    source: Path
+    section: str
+    number: int
+    cells: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Header:
+    """Where a table is and what its columns are called.
+
+    kind: ``sheet`` of a workbook, ``grid`` (csv, table of a document) or ``text`` (paragraphs, lines).
+    main: the table that its file is about: the first sheet, the csv itself.
+    """
+
+    source: Path
+    section: str
+    columns: tuple[str, ...]
+    kind: Literal["sheet", "grid", "text"]
+    main: bool = True
+
+    def place(self, column: str) -> str:
+        """What an instruction calls a cell of ``column``.
+
+        The column's name in the main table and the section's for paragraphs and lines, as in the old script. Other
+        tables, which it did not read, prefix theirs (``Tarot!Number``): two sheets may well have the same columns.
+        """
+        if self.kind == "text":
+            return self.section
+        return column if self.main else f"{self.section}!{column}"
+
+
+@dataclass(frozen=True)
+class Table(Header):
+    """A header and, once, the values below it; short rows are padded, their cells already cleaned."""
+
+    values: Iterable[Sequence[str]] = field(default=(), repr=False)
+
+    def rows(self) -> Iterator[Row]:
+        """The rows, read as they are asked for; only while the reader that yielded the table is at it."""
+        width = len(self.columns)
+        for number, values in enumerate(self.values, 1):
+            padded = [*values, *[""] * (width - len(values))]
+            yield Row(self.source, self.section, number, dict(zip(self.columns, padded, strict=False)))
+
+
+def clean(text: str) -> str:
+    """``text`` of one cell as described above."""
+    if "\0" in text:
+        text = text.replace("\0", "")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return text.strip()
+
+
+def name_columns(header: Sequence[str]) -> tuple[str, ...]:
+    """Column names out of a header row: on one line, none empty, none twice.
+
+    An empty one becomes ``Unnamed: 2`` (its position from 0) and a repeated one ``Name.1``: the names that pandas
+    gives, so that instructions are the old script's.
+    """
+    wanted = [" ".join(clean(text).split()) or f"Unnamed: {index}" for index, text in enumerate(header)]
+    taken: set[str] = set()
+    names = []
+    for name in wanted:
+        unique, copy = name, 0
+        while unique in taken or (copy and unique in wanted):
+            copy += 1
+            unique = f"{name}.{copy}"
+        taken.add(unique)
+        names.append(unique)
+    return tuple(names)
+
+
+def file_name(path: Path) -> str:
+    """The file's name as text that can be stored: bytes that are no UTF-8 become U+FFFD."""
+    return os.fsencode(path.name).decode("utf-8", "replace")

@@ -1,0 +1,240 @@
+"""Reading documents: what is found, how cells read, and what is answered to files that are none."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+import zipfile
+from datetime import date, datetime, time, timedelta
+
+import pytest
+
+from tarot_tui.data import sources
+from tarot_tui.errors import BadInput
+
+
+def rows(path):
+    return [(row.section, row.number, list(row.cells.values())) for row in sources.read_rows(path)]
+
+
+def names(paths):
+    return [path.name for path in paths]
+
+
+# what is collected
+
+
+def test_folders_are_read_recursively_and_sorted_without_hidden_lock_and_linked_files(tmp_path, written):
+    for name in (
+        "in/b.txt",
+        "in/a/z.TXT",
+        "in/a/.hidden.txt",
+        "in/.git/x.txt",
+        "in/~$c.xlsx",
+        "in/.~lock.c.xlsx#",
+    ):
+        written(name, "x")
+    written("in/picture.png", "x")
+    written("elsewhere/secret.txt", "x")
+    os.symlink(tmp_path / "elsewhere", tmp_path / "in/folder-link")
+    os.symlink(tmp_path / "elsewhere/secret.txt", tmp_path / "in/link.txt")
+    skipped = []
+    assert names(sources.collect([tmp_path / "in"], skipped.append)) == ["z.TXT", "b.txt"]
+    assert names(skipped) == ["picture.png"]
+
+
+def test_a_file_named_twice_is_read_once(tmp_path, written):
+    path = written("a.txt", "x")
+    assert sources.collect([path, tmp_path, tmp_path / "." / "a.txt"]) == [path]
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("missing.csv", "does not exist"), ("notes.pdf", "xlsx, csv, docx, txt"), ("empty", "No xlsx")],
+)
+def test_a_path_that_cannot_be_read_is_named(tmp_path, written, name, says):
+    written("notes.pdf", "x")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BadInput, match=says) as error:
+        sources.collect([tmp_path / name])
+    assert name in str(error.value)
+
+
+def test_a_pipe_is_no_document(tmp_path):
+    os.mkfifo(tmp_path / "pipe.txt")
+    with pytest.raises(BadInput, match=r"pipe\.txt"):
+        sources.collect([tmp_path / "pipe.txt"])
+
+
+# spreadsheets
+
+
+def test_cells_read_as_a_person_reads_them(workbook):
+    values = [
+        0,
+        1.5,
+        0.1 + 0.2,
+        True,
+        date(2024, 8, 21),
+        datetime(2024, 8, 21, 9, 5),
+        time(7, 30),
+        "  x \r\ny\t",
+    ]
+    path = workbook("a.xlsx", S=[[f"c{i}" for i in range(len(values) + 1)], [*values, timedelta(hours=30)]])
+    expected = ["0", "1.5", "0.3", "TRUE", "2024-08-21", "2024-08-21 09:05", "07:30", "x \ny", "30:00:00"]
+    assert rows(path) == [("S", 1, expected)]
+
+
+def test_the_header_is_the_first_row_in_use_and_empty_rows_count_below_it(workbook):
+    path = workbook("a.xlsx", S=[[], ["A\n b", None, "A b"], ["1"], [], [None, "x", "2"]])
+    assert sources.headers(path)[0].columns == ("A b", "Unnamed: 1", "A b.1")
+    assert rows(path) == [("S", 1, ["1", "", ""]), ("S", 2, ["", "", ""]), ("S", 3, ["", "x", "2"])]
+
+
+def test_columns_are_shown_with_an_example_each(workbook, written):
+    path = workbook(
+        "a.xlsx", 塔羅牌=[("編號", "", "備註"), (None, None, "n"), (7, None, "m")], Other=[("X",)]
+    )
+    assert sources.columns(path) == {"塔羅牌": [("編號", "7"), ("備註", "n")], "Other": [("X", "")]}
+    assert sources.columns(written("b.csv", "a,b\n1,2\n")) == {"b.csv": [("a", "1"), ("b", "2")]}
+
+
+def flipped(raw):
+    """The workbook with a few bytes of its sheet inverted."""
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        at = archive.getinfo("xl/worksheets/sheet1.xml").header_offset + 80
+    return raw[:at] + bytes(byte ^ 0xFF for byte in raw[at : at + 8]) + raw[at + 8 :]
+
+
+def without_parts(raw):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("a.txt", "x")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda raw: b"hello", lambda raw: b"", lambda raw: raw[: len(raw) // 2], flipped, without_parts]
+)
+def test_a_broken_workbook_is_one_sentence_that_names_it(written, workbook, spoil):
+    raw = workbook("good.xlsx", S=[("a",), ("b",)]).read_bytes()
+    with pytest.raises(BadInput) as error:
+        rows(written("bad.xlsx", spoil(raw)))
+    assert "bad.xlsx" in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_protected_workbook_is_told_apart(written):
+    path = written("locked.xlsx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600))
+    with pytest.raises(BadInput, match="password"):
+        rows(path)
+
+
+@pytest.mark.parametrize("suffix", ["xlsx", "docx"])
+def test_a_bomb_is_refused_by_what_it_declares(tmp_path, suffix):
+    path = tmp_path / f"bomb.{suffix}"
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("xl/worksheets/s.xml", "w") as file,
+    ):
+        for _ in range(80):
+            file.write(bytes(1_000_000))
+    with pytest.raises(BadInput, match=r"from 77\.\d kB to 80\.0 MB"):
+        rows(path)
+
+
+def test_one_cell_in_the_far_corner_is_refused_and_not_allocated(tmp_path):
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    book.active["A1"] = "a"
+    book.active["XFD1048576"] = "stray"
+    book.save(tmp_path / "far.xlsx")
+    with pytest.raises(BadInput, match="1,048,576 rows by 16,384 columns"):
+        rows(tmp_path / "far.xlsx")
+
+
+# csv and text
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_delimiter_is_found(written, delimiter):
+    text = f'a{delimiter}b\n"1{delimiter}5"{delimiter}"two, and\nmore"\n\n007{delimiter}\n'
+    assert rows(written("a.csv", text)) == [
+        ("", 1, [f"1{delimiter}5", "two, and\nmore"]),
+        ("", 2, ["007", ""]),
+    ]
+
+
+def test_a_row_with_too_many_cells_is_named_by_its_line(written):
+    path = written("a.csv", 'a,b\n1,"x\ny"\n1,2,\n1,2,3\n')
+    with pytest.raises(BadInput, match="line 5: 3 cells where the header has 2"):
+        rows(path)
+
+
+def test_an_empty_csv_has_no_rows(written):
+    assert rows(written("a.csv", "\n\n")) == []
+
+
+@pytest.mark.parametrize("content", [b"\xff\xff\xff", b"a,b\n\xe4\xff\x00", b"\xff\xfea"])
+def test_bytes_that_are_no_text_are_named(written, content):
+    with pytest.raises(BadInput, match=r"a\.csv is not text in UTF-8"):
+        rows(written("a.csv", content))
+
+
+def test_nuls_are_dropped_and_other_characters_kept(written):
+    assert rows(written("a.csv", "a,b\nx\0y,\x1b[31mred\n")) == [("", 1, ["xy", "\x1b[31mred"])]
+
+
+def test_a_line_without_end_is_refused_before_it_fills_the_memory(written, monkeypatch):
+    monkeypatch.setattr("tarot_tui.data.sources.encoding.LONGEST", 1000)
+    with pytest.raises(BadInput, match="line 2: longer than 1,000"):
+        rows(written("a.txt", "short\n" + "x" * 5000))
+
+
+# documents
+
+
+def test_paragraphs_come_first_then_tables_as_rows(tmp_path):
+    import docx
+
+    document = docx.Document()
+    document.add_paragraph(" before ")
+    table = document.add_table(3, 2)
+    for index, text in enumerate(("Card", "Meaning", "Fool", "leap\nnow", "", "x")):
+        table.cell(index // 2, index % 2).text = text
+    document.add_paragraph("after")
+    document.save(tmp_path / "d.docx")
+    assert rows(tmp_path / "d.docx") == [
+        ("段落", 1, ["before"]),
+        ("段落", 2, ["after"]),
+        ("表格1", 1, ["Fool", "leap\nnow"]),
+        ("表格1", 2, ["", "x"]),
+    ]
+
+
+def test_a_workbook_under_the_name_of_a_document_is_one_sentence(deck, tmp_path):
+    path = deck.rename(tmp_path / "d.docx")
+    with pytest.raises(BadInput, match=r"d\.docx cannot be read as a Word document"):
+        rows(path)
+
+
+def test_a_file_that_may_not_be_read_is_one_sentence(written):
+    path = written("a.txt", "x")
+    path.chmod(0)
+    if os.access(path, os.R_OK):
+        path.unlink()
+        path.mkdir()
+    with pytest.raises(BadInput, match=r"a\.txt cannot be read"):
+        rows(path)
+
+
+def test_datasets_are_read_without_the_heavy_libraries():
+    code = (
+        "import sys, tarot_tui.data.dataset, tarot_tui.data.sources, tarot_tui.data.build, tarot_tui.cli.data\n"
+        "heavy = {'pandas', 'numpy', 'docx', 'openpyxl', 'python_calamine', 'pydantic', 'yaml', 'torch', 'textual'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
