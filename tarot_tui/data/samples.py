@@ -1,0 +1,125 @@
+"""Files of samples, written and read one sample at a time: a dataset need not fit into memory."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tarot_tui.errors import BadInput
+from tarot_tui.locale import _
+from tarot_tui.text import one_line
+
+SUFFIXES = (".json", ".jsonl")
+
+_CHUNK = 1 << 18
+_LONGEST_SAMPLE = 64_000_000
+_BLANK = re.compile(r"[ \t\r\n]*")
+_decoder = json.JSONDecoder()
+_quoted = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def write(path: Path, samples: Iterable[Mapping[str, str]]) -> int:
+    """Write flat samples as a JSON array, the same bytes as ``json.dump(…, ensure_ascii=False, indent=2)``.
+
+    Returns how many there were.
+    """
+    count = 0
+    with open(path, "w", encoding="utf-8", newline="\n") as file:
+        for count, sample in enumerate(samples, 1):
+            fields = ",\n".join(f"    {_quoted(key)}: {_quoted(value)}" for key, value in sample.items())
+            file.write(("[" if count == 1 else ",") + "\n  {\n" + fields + "\n  }")
+        file.write("\n]" if count else "[]")
+    return count
+
+
+def read(path: Path) -> Iterator[dict[str, Any]]:
+    """The samples of a JSON array or of JSON lines, whatever the file is called.
+
+    Raises BadInput with the line for what is not JSON, and for what is JSON but no object.
+    """
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            yield from _Objects(path, file).read()
+    except UnicodeDecodeError:
+        raise BadInput(_("{file} is not UTF-8 text: save it as UTF-8.").format(file=path)) from None
+    except OSError as error:
+        raise BadInput(
+            _("{file} cannot be read: {reason}.").format(file=path, reason=error.strerror)
+        ) from None
+
+
+class _Objects:
+    """JSON objects out of a stream, with a buffer that holds little more than one of them."""
+
+    def __init__(self, path: Path, file: Any) -> None:
+        self.path, self.file = path, file
+        self.buffer, self.position, self.line, self.ended = "", 0, 1, False
+
+    def read(self) -> Iterator[dict[str, Any]]:
+        is_array = self._peek() == "["
+        if is_array:
+            self.position += 1
+        first = True
+        while (character := self._peek()) not in ("", "]"):
+            if is_array and not first:
+                if character != ",":
+                    self._fail(_("expected a comma between two samples"))
+                self.position += 1
+                character = self._peek()
+            if character != "{":
+                self._fail(_("expected a sample, an object in braces"))
+            yield self._object()
+            first = False
+        if is_array and character != "]":
+            self._fail(_("the list is not closed; the file may be cut off"))
+        if character == "]":
+            self.position += 1 if is_array else 0
+            if self._peek():
+                self._fail(_("something follows after the end of the list"))
+
+    def _peek(self) -> str:
+        """The next character that is not blank, '' at the end."""
+        while True:
+            self.position = _BLANK.match(self.buffer, self.position).end()  # type: ignore[union-attr]
+            if self.position < len(self.buffer) or not self._more():
+                return self.buffer[self.position : self.position + 1]
+
+    def _more(self) -> bool:
+        """Read on; the buffer doubles while one object fills it, so that parsing again costs little in all."""
+        if self.ended:
+            return False
+        self.line += self.buffer.count("\n", 0, self.position)
+        self.buffer = self.buffer[self.position :]
+        self.position = 0
+        chunk = self.file.read(max(_CHUNK, len(self.buffer)))
+        self.ended = not chunk
+        self.buffer += chunk
+        return not self.ended
+
+    def _object(self) -> dict[str, Any]:
+        while True:
+            try:
+                found, self.position = _decoder.raw_decode(self.buffer, self.position)
+                return found
+            except json.JSONDecodeError as error:
+                if self._is_broken(error) or not self._more():
+                    self.position = error.pos
+                    self._fail(error.msg)
+            except RecursionError:
+                self._fail(_("nested too deeply"))
+
+    def _is_broken(self, error: json.JSONDecodeError) -> bool:
+        """Whether more text cannot mend it: a fault well before the end of what is there, or far too much of it."""
+        at_end = error.pos > len(self.buffer) - 16 or error.msg.startswith("Unterminated string")
+        return not at_end or len(self.buffer) - self.position > _LONGEST_SAMPLE
+
+    def _fail(self, problem: str) -> None:
+        line = self.line + self.buffer.count("\n", 0, self.position)
+        raise BadInput(
+            _("{file}, line {line}: not valid JSON: {problem}.").format(
+                file=self.path, line=line, problem=one_line(problem)
+            )
+        )
