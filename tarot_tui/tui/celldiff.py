@@ -9,6 +9,8 @@ dropped. ``textual`` is pinned for this, and a test replays recordings through a
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+from itertools import islice
 
 from rich.cells import split_graphemes
 
@@ -29,6 +31,36 @@ _HARMLESS = re.compile(
 _SYNC_START, _SYNC_END = "\x1b[?2026h", "\x1b[?2026l"
 #: The second half of a wide character.
 _HALF = ""
+
+
+@lru_cache(4096)
+def change_of_style(worn: str | None, wanted: str) -> str:
+    """The SGR parameters that lead from one style to another; both as parameters since a reset, None: unknown.
+
+    Colours are most of what styles cost, so one that stays is not sent again. Attributes can only be added one by
+    one; to lose any, everything is reset first.
+    """
+    if worn is None or wanted == "":
+        return f"0;{wanted}" if wanted else ""
+    before, after = _parts(worn), _parts(wanted)
+    if not before.keys() <= after.keys():
+        return f"0;{wanted}"
+    return ";".join(value for key, value in after.items() if before.get(key) != value)
+
+
+def _parts(style: str) -> dict[str, str]:
+    # {"38": the foreground, "48": the background, other parameters by themselves}
+    numbers = iter(style.split(";") if style else ())
+    parts: dict[str, str] = {}
+    for number in numbers:
+        if number in ("38", "48"):
+            kind = next(numbers, "5")
+            parts[number] = ";".join([number, kind, *islice(numbers, 3 if kind == "2" else 1)])
+        elif number.isdigit() and 30 <= int(number) % 60 <= 49:
+            parts["38" if int(number) % 60 < 40 else "48"] = number
+        else:
+            parts[number] = number
+    return parts
 
 
 class CellDiff:
@@ -123,9 +155,7 @@ class CellDiff:
 
     def _wear(self, out: list[str]) -> None:
         if self._worn != self._style:
-            out.append(
-                f"\x1b[0;{self._style}m" if self._style and self._worn != "" else f"\x1b[{self._style}m"
-            )
+            out.append(f"\x1b[{change_of_style(self._worn, self._style)}m")
             self._worn = self._style
 
     def _move(self, out: list[str]) -> None:

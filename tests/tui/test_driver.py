@@ -110,6 +110,7 @@ def scribble(tmp_path):
     terminal = Terminal([sys.executable, str(APP), str(tmp_path / "raw.jsonl")], 80, 24)
     terminal.recording = tmp_path / "raw.jsonl"
     try:
+        terminal.wait_for("linked")
         yield terminal
     finally:
         terminal.close()

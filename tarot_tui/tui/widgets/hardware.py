@@ -7,8 +7,8 @@ from typing import Any
 from rich.cells import cell_len
 
 from tarot_tui.locale import _
-from tarot_tui.text import duration, one_line, size
-from tarot_tui.tui.widgets.lines import Lines, Run, Runs, bar, flow
+from tarot_tui.text import duration, one_line
+from tarot_tui.tui.widgets.lines import Lines, Run, Runs, bar, fit, flow
 
 #: °C from which a data-centre GPU is warm, and from which it soon slows itself down.
 WARM, HOT = 75, 85
@@ -25,7 +25,11 @@ def gigabytes(used: float | None, total: float | None) -> str:
     """``12.1/32 GB`` (decimal, as GPUs and disks are sold)."""
     if used is None or total is None:
         return "–"
-    return f"{used / 1e9:.1f}/{total / 1e9:.0f} GB"
+    return f"{_short(used)}/{total / 1e9:.0f} GB"
+
+
+def _short(count: float) -> str:
+    return f"{count / 1e9:.1f}" if count < 99.95e9 else f"{count / 1e9:.0f}"
 
 
 class HardwarePanel(Lines):
@@ -73,7 +77,7 @@ class HardwarePanel(Lines):
             return lines
         lines = flow([*self._remark(gpus), *map(_inline, _host(self._sample))], width, 2)
         if len(gpus) > _ROWS_OF_GPUS:
-            return lines + flow([_chip(gpu) for gpu in gpus], width, 3)
+            return lines + flow([_chip(gpu) for gpu in gpus], width, 2)
         return lines + [_row(gpu, width) for gpu in gpus]
 
     def _title(self, gpus: list[dict[str, Any]]) -> Runs:
@@ -103,9 +107,9 @@ def _host(sample: dict[str, Any]) -> list[Reading]:
         ("RAM", full, _fullness(full), gigabytes(used, total)),
     ]
     if rss := _number(sample, "rss"):
-        readings.append((_("job"), None, "", size(rss)))
+        readings.append((_("job"), None, "", f"{_short(rss)} GB"))
     if free := _number(sample, "disk_free"):
-        readings.append((_("disk"), None, "", _("{size} free").format(size=size(free))))
+        readings.append((_("disk"), None, "", _("{size} free").format(size=f"{_short(free)} GB")))
     return readings
 
 
@@ -164,16 +168,20 @@ def _row(gpu: dict[str, Any], width: int) -> Runs:
 
 
 def _chip(gpu: dict[str, Any]) -> Runs:
-    load, memory, heat, *rest = _readings(gpu)
-    return [
+    # 38 cells, so that two stand side by side on 80 columns.
+    load, memory, (_label, _share, role, _words), *rest = _readings(gpu)
+    used, total = gpu.get("mem_used"), gpu.get("mem_total")
+    amount = f"{used / 1e9:.0f}/{total / 1e9:.0f}" if used is not None and total else "–"
+    unit = _("full") if memory[1] >= NEARLY_FULL else "GB"
+    runs = [
         ("title", f"{gpu.get('index', '?'):>2} "),
-        *bar(load[1], 4, load[2]),
-        ("", f" {load[3]:>5}  "),
-        *bar(memory[1], 3, memory[2]),
-        ("", f" {memory[3]:>9}  "),
-        (heat[2], _heat(gpu.get("temp"))[1]),
-        *((role, f" {words}") for _label, _share, role, words in rest),
+        *bar(load[1], 3, load[2]),
+        ("", f" {load[3]:>5} "),
+        *bar(memory[1], 2, memory[2]),
+        (memory[2] if unit != "GB" else "", f" {amount} {unit:<5}"),
     ]
+    runs.append(("hot", _("no answer")) if rest else (role, _heat(gpu.get("temp"))[1]))
+    return fit(runs, 38)
 
 
 def _model(gpu: dict[str, Any], width: int) -> str:

@@ -68,8 +68,8 @@ class RunHead(Lines):
         title: Runs = [("name", one_line(look.title, 60)), ("", "  "), *state]
         lines = [spread(title, [("label", self._folder_name)], width)] if width > 60 else [fit(title, width)]
         lines.append(self._progress(found, width))
-        lines += flow(_times(look), width)
-        lines += flow(_readings(look.metrics, self._smoothed), width)
+        lines += flow(_times(look), width, 2)
+        lines += flow(_readings(look.metrics, self._smoothed), width, 2)
         for role, sentence in self._sentences(look):
             rows = chop_words(sentence, width)[:_REASON_LINES]
             lines += [[(role, row)] for row in rows]
@@ -129,17 +129,29 @@ def counted(found: Status) -> str:
 
 
 def _times(look: Look) -> list[Runs]:
+    # Padded, so that a number that grows by a digit does not move all that stands behind it.
     items: list[Runs] = []
+    if look.eta is not None and look.status.state == "running":
+        until = _clock(look.time + look.eta, look.time)
+        items.append(
+            [("label", _("left") + " "), ("value", f"{duration(look.eta):<11}"), ("label", f" ({until})")]
+        )
     if look.elapsed is not None:
         label = _("running for") if look.status.alive else _("ran for")
-        items.append([("label", label + " "), ("", duration(look.elapsed))])
-    if look.eta is not None:
-        until = _clock(look.time + look.eta, look.time)
-        items.append([("label", _("left") + " "), ("value", duration(look.eta)), ("label", f" ({until})")])
+        items.append([("label", label + " "), ("", f"{duration(look.elapsed):<11}")])
     pace = look.status.pace
     if look.status.alive and pace and pace.step > pace.first_step and look.status.unit == "steps":
         seconds = (pace.time - pace.first_time) / (pace.step - pace.first_step)
-        items.append([("", _("{seconds} s/step").format(seconds=f"{seconds:.3g}"))])
+        items.append(
+            [
+                (
+                    "",
+                    _("{seconds} s/step").format(
+                        seconds=f"{seconds:.2f}" if seconds >= 0.1 else f"{seconds:.2g}"
+                    ),
+                )
+            ]
+        )
     if throughput := number(look.metrics.get("throughput")):
         items.append([("", _("{count} tokens/s").format(count=f"{throughput:,.0f}"))])
     return items
@@ -158,7 +170,7 @@ def _readings(metrics: dict[str, Any], smoothed: float | None) -> list[Runs]:
         (_("average"), smoothed, ".4f"),
         (_("eval loss"), metrics.get("eval_loss"), ".4f"),
         (_("lr"), metrics.get("lr"), ".2e"),
-        (_("grad norm"), metrics.get("grad_norm"), ".3g"),
+        (_("grad norm"), metrics.get("grad_norm"), ".3f"),
         (_("epoch"), metrics.get("epoch"), ".2f"),
     )
     items: list[Runs] = []
@@ -168,6 +180,7 @@ def _readings(metrics: dict[str, Any], smoothed: float | None) -> list[Runs]:
             continue
         broken = not abs(reading) < 1e15
         text = "NaN" if reading != reading else "Inf" if broken else format(reading, form)
+        text = text.ljust(6)
         items.append([("label", label + " "), ("bad" if broken else "value", text)])
     return items
 

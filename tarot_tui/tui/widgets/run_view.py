@@ -152,7 +152,7 @@ class RunView(Container):
         """Say whether the log is followed."""
         event.stop()
         words = (
-            _("{count} rows below; End follows").format(count=event.below) if event.below else _("following")
+            _("{count} more below; End follows").format(count=event.below) if event.below else _("following")
         )
         self.query_one("#log-part Caption", Caption).show([("note", words)])
 
