@@ -68,7 +68,8 @@ def read_record(project: Project, name: str) -> dict[str, Any]:
     """The note of the build of ``name``, empty when there is none that can be read.
 
     Keys: ``name``, ``built`` (ISO 8601, UTC), ``samples``, ``template`` (null, or ``path`` and ``sha256``) and
-    ``sources`` (``path``, ``rows``, ``samples``, ``left_out``, ``sha256``). Paths are relative to the project if inside it.
+    ``sources`` (``path``, ``rows``, ``samples``, ``left_out``, ``sha256``). Paths are relative to the project
+    when inside it.
     """
     try:
         found = json.loads(record_path(project, name).read_text("utf-8"))
@@ -89,8 +90,8 @@ def build(
     """Make the dataset ``name`` of the files and folders ``sources`` and register it.
 
     Without ``template``: one sample per cell, paragraph or line that holds anything, as the old batch script made
-    them. With it: one sample per row and pattern. A dataset that an earlier build made is replaced; another one of that name
-    only with ``replace``. ``on_file`` hears of each file when it has been read.
+    them. With it: one sample per row and pattern. A dataset that an earlier build made is replaced; another one of
+    that name only with ``replace``. ``on_file`` hears of each file when it has been read.
 
     Everything appears at once at the end or not at all. Raises BadInput for anything wrong with the name, the
     sources, the template, or when no sample comes out.

@@ -34,8 +34,9 @@ def names(project: Project) -> list[str]:
 def samples(project: Project, name: str) -> Iterator[dict[str, Any]]:
     """The samples of ``name`` as Alpaca: ``instruction``, ``input``, ``output``; ``system`` and ``history`` if any.
 
-    ``history`` is a list of [instruction, answer] pairs of earlier turns. Whatever the entry's format and column names,
-    these are the keys. Raises BadInput for an unknown dataset, one that is not in the project, and a broken sample.
+    ``history`` is a list of [instruction, answer] pairs of earlier turns. Whatever the entry's format and column
+    names, these are the keys. Raises BadInput for an unknown dataset, one that is not in the project, and a broken
+    sample.
     """
     entry = _usable(project, name)
     for number, raw in _numbered(entry):

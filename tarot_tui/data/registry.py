@@ -1,8 +1,8 @@
 """``data/dataset_info.json``: which datasets there are, read and written as LLaMA-Factory does.
 
 The rules are those of LLaMA-Factory 0.9.5 (``data/parser.py``, ``DatasetAttr``): where ``columns`` or ``tags`` is
-given, what it does not list is not there; where it is absent, Alpaca's and ShareGPT's own names hold. It opens the file in the
-locale's encoding, so it is written in ASCII.
+given, what it does not list is not there; where it is absent, Alpaca's and ShareGPT's own names hold. It opens the
+file in the locale's encoding, so it is written in ASCII.
 """
 
 from __future__ import annotations

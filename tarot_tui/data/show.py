@@ -15,10 +15,13 @@ from tarot_tui.project import Project
 class Summary:
     """A dataset at a glance.
 
-    file: relative to the project, '' when the data is elsewhere. samples: None when that is not known without trouble.
+    file: relative to the project, '' when the data is elsewhere.
+    samples: None when only reading the file would tell.
     with_system, turns: how many samples have a system prompt; how many answers there are in all.
-    longest_answer: in characters. built: when (ISO 8601, UTC), '' if not built here. sources: the files it was built of.
-    first: the first samples, as Alpaca. problem: why it cannot be read, '' if it can.
+    longest_answer: in characters.
+    built: when (ISO 8601, UTC), '' if not built here. sources: the files it was built of.
+    first: the first samples, as Alpaca.
+    problem: why the entry cannot be read, '' if it can.
     """
 
     name: str

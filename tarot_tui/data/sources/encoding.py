@@ -42,8 +42,8 @@ def _candidates(start: bytes) -> list[str]:
     for mark, encoding in _BOMS:
         if start.startswith(mark):
             return [encoding]
-    # UTF-16 without a mark: its digits, commas and line ends all have their NUL on the same side. Where there are many
-    # it is tried first, since ASCII in UTF-16 is valid UTF-8 too; where there are few they may be stray NULs.
+    # UTF-16 without a mark: its digits, commas and line ends all have their NUL on the same side. Where there are
+    # many it is tried first, since ASCII in UTF-16 is valid UTF-8 too; where there are few they may be stray NULs.
     even, odd = start[::2].count(0), start[1::2].count(0)
     wide = ["utf-16-le" if odd > even else "utf-16-be"] if even + odd else []
     if (even + odd) * 5 > len(start):
