@@ -99,3 +99,10 @@ def test_broken_yaml_is_said_with_its_place(tmp_path, text, said):
     path.write_bytes(text if isinstance(text, bytes) else (text + "\n").encode())
     with pytest.raises(BadInput, match=said):
         read_yaml(path)
+
+
+def test_yaml_nested_too_deeply_is_said(tmp_path):
+    path = tmp_path / "x.yaml"
+    path.write_text("[" * 100_000)
+    with pytest.raises(BadInput, match="nested"):
+        read_yaml(path)

@@ -66,6 +66,13 @@ def main(argv: Sequence[str]) -> int:
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except PermissionError as error:
+        return _complain(
+            _("{path} is not yours to read or write: change its permissions, or work elsewhere.").format(
+                path=error.filename or _("The project")
+            ),
+            2,
+        )
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
