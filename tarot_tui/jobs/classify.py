@@ -20,7 +20,7 @@ class Ending:
 
     exit_code or signal: as waited for; both None for an adopted worker. log: the last lines of this attempt.
     result: the contents of ``result.json``, {} without one. asked: ``stop``, ``kill`` or empty. forced: whether we
-    signalled it.
+    signalled it. disk_free: bytes left on the job's disk; on a full one even the error message is lost.
     """
 
     exit_code: int | None = None
@@ -31,6 +31,7 @@ class Ending:
     total: int | None = None
     asked: str = ""
     forced: bool = False
+    disk_free: int | None = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,10 @@ class Verdict:
     cause: str = ""
     reason: str = ""
 
+
+_DISK_FULL = N_("The disk is full: free some space and resume; the last complete checkpoint is untouched.")
+#: Bytes of free space below which a log may have been cut off.
+_NO_SPACE = 64 * 1024
 
 #: cause, what the log says then, and our sentence. The first that matches holds: what comes first is what makes
 #: the others happen. {detail} is the first group of the pattern, where it has one.
@@ -64,7 +69,7 @@ SIGNATURES: tuple[tuple[str, str, str], ...] = (
         "disk_full",
         r"No space left on device|Disk quota exceeded|\[Errno 28\]|\[Errno 122\]|os error 28"
         r"|PytorchStreamWriter failed writing|inline_container\.cc.{0,40}unexpected pos",
-        N_("The disk is full: free some space and resume; the last complete checkpoint is untouched."),
+        _DISK_FULL,
     ),
     (
         "nan",
@@ -192,6 +197,8 @@ def _cause(ending: Ending) -> Verdict:
             return Verdict("failed", cause, _(sentence).format(detail=one_line(detail or "?", 60)))
     if error:
         return Verdict("failed", "python_error", _python_error(error))
+    if ending.disk_free is not None and ending.disk_free < _NO_SPACE:
+        return Verdict("failed", "disk_full", _(_DISK_FULL))
     if number := _signal_of(ending):
         return Verdict("failed", "killed", _killed(number))
     if ending.exit_code is None:

@@ -40,13 +40,14 @@ def sample(folder: Path | None = None, rss: int = 0) -> dict[str, Any]:
         "cpu": psutil.cpu_percent(),
         "ram_used": memory.total - memory.available,
         "ram_total": memory.total,
-        "disk_free": _disk_free(folder or Path.cwd()),
+        "disk_free": disk_free(folder or Path.cwd()),
         "rss": rss,
         "gpus": _gpus().latest(),
     }
 
 
-def _disk_free(folder: Path) -> int | None:
+def disk_free(folder: Path) -> int | None:
+    """Bytes that may still be written to ``folder``'s disk; None when it cannot be asked."""
     try:
         return psutil.disk_usage(str(folder)).free
     except OSError:

@@ -13,6 +13,7 @@ from tarot_tui.jobs import files, status
 from tarot_tui.jobs.log import last_lines
 from tarot_tui.jobs.spec import read_spec
 from tarot_tui.jobs.status import Status
+from tarot_tui.jobs.worker import VARIABLE
 from tarot_tui.locale import _, language
 from tarot_tui.text import one_line
 
@@ -22,7 +23,8 @@ _HANDSHAKE_SECONDS = 60
 
 
 def start(folder: Path) -> Status:
-    """Start the supervisor of ``folder`` in a session of its own and return once it holds the job.
+    """Start the supervisor of ``folder`` in a session of its own and return once it holds the job
+    and the worker runs.
 
     A worker that still runs without a supervisor is adopted; otherwise a new attempt begins.
     Raises BadInput for a broken ``job.yaml``, Refused when the job is already running, TarotError when the
@@ -90,6 +92,7 @@ def _environment() -> dict[str, str]:
         # A source tree that was imported from the working directory would not be found from the job folder.
         path.append(str(home))
     environment = {**os.environ, "TAROT_TUI_LANG": language()}
+    environment.pop(VARIABLE, None)  # a job that starts another one is not that other one's worker
     if path:
         environment["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(path))
     return environment

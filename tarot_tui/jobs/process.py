@@ -13,6 +13,7 @@ import psutil
 
 from tarot_tui.jobs import identity
 from tarot_tui.jobs.identity import Identity
+from tarot_tui.jobs.worker import VARIABLE
 
 #: Seconds that helpers of an ended worker (resource trackers, loggers) have to go by themselves.
 _STRAY_SECONDS = 2.0
@@ -130,6 +131,16 @@ class Worker:
             if pid == self._pid and not self._adopted:
                 self.exit_status = os.waitstatus_to_exitcode(status)
                 self._ended = True
+
+
+def processes_of(place: Path) -> list[psutil.Process]:
+    """The living processes that any attempt of the job in ``place`` started, oldest first, found by their environment."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get(VARIABLE) == str(place) and _lives(process):
+                found.append(process)
+    return sorted(found, key=lambda process: process.create_time())
 
 
 def _lives(process: psutil.Process) -> bool:

@@ -23,7 +23,7 @@ from tarot_tui.jobs.daemon import detach, lock, unlock
 from tarot_tui.jobs.launch import BUSY
 from tarot_tui.jobs.log import last_lines
 from tarot_tui.jobs.metrics import MetricsReader
-from tarot_tui.jobs.process import Worker
+from tarot_tui.jobs.process import Worker, processes_of
 from tarot_tui.jobs.progress import Progress, observe
 from tarot_tui.jobs.spec import read_spec
 from tarot_tui.jobs.stopping import Stopping
@@ -59,19 +59,29 @@ class Supervisor:
         self._told_to_end = False
 
     def begin(self) -> None:
-        """Take the job: adopt a worker that still runs, or clear the way for a new attempt."""
+        """Take the job: adopt a worker that still runs, or start one in a new attempt."""
         previous = status.parse(files.read_json(_FOLDER / files.STATUS))
-        if previous.alive and previous.worker and identity.is_alive(previous.worker):
-            with suppress(psutil.NoSuchProcess):
-                self._worker = Worker.adopt(previous.worker)
+        self._worker = self._orphan(previous)
         if self._worker:
-            begun = dataclasses.replace(previous, state="running", reason="", cause="")
-            files.append_event(_FOLDER, "adopted", pid=previous.worker.pid)
+            begun = dataclasses.replace(previous, reason="", cause="")
+            files.append_event(_FOLDER, "adopted", pid=self._worker.identity.pid)
             if (_FOLDER / files.WORKER_STOP).exists():
                 self._stopping.ask("stop")
         else:
             begun = self._new_attempt(previous)
         self._set(dataclasses.replace(begun, supervisor=identity.of(os.getpid())))
+        try:
+            self._worker = self._worker or self._launch()
+        except OSError as error:
+            sentence = _("'{program}' cannot be started: {reason}.").format(
+                program=self._spec["argv"][0], reason=error.strerror
+            )
+            self._end(Verdict("failed", "cannot_start", sentence))
+            return
+        state = "stopping" if self._stopping.asked else "running"
+        # From here on a full disk must not end the supervision: what could not be written now is written later.
+        with suppress(OSError):
+            self._set(dataclasses.replace(self._status, state=state, worker=self._worker.identity))
 
     def on_signal(self, *_signal: Any) -> None:
         """What SIGTERM means to us: the machine goes down, so save and stop."""
@@ -79,21 +89,8 @@ class Supervisor:
 
     def run(self) -> None:
         """Supervise until the worker has ended and the verdict is written."""
-        try:
-            self._worker = self._worker or self._launch()
-        except OSError as error:
-            program = self._spec["argv"][0]
-            self._end(
-                Verdict(
-                    "failed",
-                    "cannot_start",
-                    _("'{program}' cannot be started: {reason}.").format(
-                        program=program, reason=error.strerror
-                    ),
-                )
-            )
+        if self._worker is None:
             return
-        self._set(dataclasses.replace(self._status, state="running", worker=self._worker.identity))
         observed = float("-inf")
         while not self._worker.ended():
             with suppress(OSError):
@@ -104,6 +101,25 @@ class Supervisor:
                 self._observe()
             time.sleep(POLL)
         self._conclude(self._worker)
+
+    def _orphan(self, previous: status.Status) -> Worker | None:
+        """The worker of an attempt whose supervisor was killed, if it lives; what is left of a dead one is ended."""
+        left = processes_of(self._place)
+        who = previous.worker
+        if who is None and previous.alive:
+            # The supervisor died between starting the worker and writing that down.
+            leaders = [process.pid for process in left if os.getsid(process.pid) == process.pid]
+            who = identity.of(leaders[0]) if leaders else None
+        if previous.alive and who and identity.is_alive(who):
+            with suppress(psutil.NoSuchProcess):
+                return Worker.adopt(who)
+        for process in left:
+            with suppress(psutil.Error):
+                process.kill()
+        if left:
+            files.append_event(_FOLDER, "strays_killed", processes=[str(process.pid) for process in left])
+            psutil.wait_procs(left, timeout=5)
+        return None
 
     def _new_attempt(self, previous: status.Status) -> status.Status:
         for name in (files.PROGRESS, files.RESULT, files.WORKER_STOP, files.WORKER_SAVE):
@@ -142,7 +158,8 @@ class Supervisor:
             VARIABLE: place,
         }
         worker = Worker.launch(argv, environment, _FOLDER / files.LOG)
-        files.append_event(_FOLDER, "worker", argv=argv, pid=worker.identity and worker.identity.pid)
+        with suppress(OSError):
+            files.append_event(_FOLDER, "worker", argv=argv, pid=worker.identity and worker.identity.pid)
         return worker
 
     def _carry_out_requests(self) -> None:
@@ -181,6 +198,7 @@ class Supervisor:
                 self._write()
 
     def _conclude(self, worker: Worker) -> None:
+        disk_free = hardware.disk_free(_FOLDER)
         if strays := worker.clear_strays():
             with suppress(OSError):
                 files.append_event(_FOLDER, "strays_killed", processes=strays)
@@ -201,6 +219,7 @@ class Supervisor:
             total=self._status.total,
             asked=self._stopping.asked,
             forced=self._stopping.forced,
+            disk_free=disk_free,
         )
         self._end(classify(ending))
 

@@ -210,7 +210,8 @@ def test_a_signal_is_named(ending, words):
             "failed",
             "disk_full",
         ),
-        (Ending(exit_code=5, log=["usage: x"]), "failed", "exit_code"),
+        (Ending(exit_code=5, log=["usage: x"], disk_free=10**9), "failed", "exit_code"),
+        (Ending(exit_code=1, log=["step 3"], disk_free=0), "failed", "disk_full"),
         (Ending(), "failed", "unknown"),
     ],
 )

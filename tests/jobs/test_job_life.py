@@ -234,6 +234,33 @@ def test_resume_takes_an_unsupervised_worker_under_supervision(started, kill, en
     assert last_lines(folder / files.LOG, 100).count("step 1") == 1
 
 
+def test_a_worker_that_was_never_written_down_is_adopted_all_the_same(started, kill):
+    folder = started()
+    before = status.read(folder)
+    kill(before.supervisor)
+    stored = files.read_json(folder / files.STATUS)
+    files.write_json(folder / files.STATUS, {**stored, "state": "starting", "worker": None})
+    after = control.resume(folder)
+    assert (after.worker, after.attempt) == (before.worker, 1)
+
+
+def test_ranks_that_outlived_their_launcher_are_ended_before_a_new_attempt(started, kill, wait_until):
+    code = """
+import subprocess
+rank = subprocess.Popen(["sleep", "300"], start_new_session=True)
+print(rank.pid, flush=True)
+rank.wait()
+"""
+    folder = started(code)
+    rank = identity.of(int(wait_until(lambda: last_lines(folder / files.LOG, 1))[0]))
+    found = status.read(folder)
+    kill(found.supervisor)
+    kill(found.worker)
+    assert identity.is_alive(rank)
+    assert control.resume(folder).attempt == 2
+    assert not identity.is_alive(rank)
+
+
 def test_a_job_of_which_nothing_lives_is_lost_and_can_be_resumed(started, kill):
     folder = started()
     found = status.read(folder)
