@@ -11,12 +11,14 @@ _ESCAPES = re.compile(
     r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"
     r"|\x1b[ -/]*[0-~]?"
 )
+# Access tokens of the Hugging Face hub; GitHub's and OpenAI's look alike.
+_TOKENS = re.compile(r"\b(hf_|ghp_|sk-)[A-Za-z0-9_-]{16,}")
 _BIDI = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C])
 
 
 def plain(text: str) -> str:
-    """``text`` without escape sequences, control characters (tab and newline stay) or bidi overrides."""
-    text = _ESCAPES.sub("", text).translate(_BIDI)
+    """``text`` without escape sequences, control characters (tab and newline stay), bidi overrides or access tokens."""
+    text = _TOKENS.sub(r"\1…", _ESCAPES.sub("", text).translate(_BIDI))
     return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs"))
 
 

@@ -23,6 +23,7 @@ from tarot_tui.text import duration, one_line, plain, size
         ("\u202eevil\u202c", "evil"),
         ("塔羅 🔮\n\tx", "塔羅 🔮\n\tx"),
         ("\x1b", ""),
+        ("token hf_abcdefghijklmnopqrstuvwx seen", "token hf_… seen"),
     ],
 )
 def test_escape_sequences_and_controls_are_taken_out(raw, shown):

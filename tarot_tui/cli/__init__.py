@@ -53,7 +53,7 @@ _ARGPARSE = (
 
 def main(argv: Sequence[str]) -> int:
     """Run one command line and return its exit code (0 done, 1 failed, 2 wrong, 3 refused, 130 interrupted)."""
-    argv = list(argv)
+    argv = _verb_first(list(argv))
     speak(_language_option(argv))
     try:
         return _dispatch(argv)
@@ -154,6 +154,16 @@ class _Parser(argparse.ArgumentParser):
         self.exit(
             2, f"tarot-tui: {message}\n" + _("Try '{command} --help'.").format(command=self.prog) + "\n"
         )
+
+
+def _verb_first(argv: list[str]) -> list[str]:
+    """The common options may stand before the verb too: ``tarot-tui --lang zh_TW runs``."""
+    index = 0
+    while index < len(argv) and argv[index].startswith("-"):
+        index += 2 if argv[index] in ("--project", "--lang") else 1
+    if index < len(argv) and argv[index] in VERBS:
+        return [argv[index], *argv[:index], *argv[index + 1 :]]
+    return argv
 
 
 def _language_option(argv: list[str]) -> str | None:

@@ -52,6 +52,13 @@ def test_help_speaks_chinese_when_asked(capsys):
     assert "專案" in capsys.readouterr().out
 
 
+def test_common_options_may_stand_before_the_verb(tmp_path, capsys):
+    main(["init", str(tmp_path)])
+    capsys.readouterr()
+    assert main(["--json", "--project", str(tmp_path), "runs"]) == 0
+    assert capsys.readouterr().out.strip() == "[]"
+
+
 def test_init_makes_a_project_and_says_what_is_next(tmp_path, capsys):
     assert main(["init", str(tmp_path / "p"), "--lang", "en"]) == 0
     assert (tmp_path / "p" / "tarot.yaml").is_file()

@@ -40,7 +40,7 @@ def meanings(sheet: str) -> list[str]:
 
 
 def questions() -> list[dict[str, str]]:
-    with open(QUESTIONS, encoding="utf-8", newline="") as file:
+    with open(QUESTIONS, encoding="utf-8-sig", newline="") as file:
         return list(csv.DictReader(file))
 
 
