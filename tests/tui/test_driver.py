@@ -1,131 +1,35 @@
-import fcntl
 import json
-import os
-import pty
-import re
-import select
 import signal
-import struct
-import subprocess
 import sys
-import termios
-import time
 from pathlib import Path
 
 import pyte
 import pytest
 
-from tarot_tui.tui.celldiff import CellDiff
+from tarot_tui.tui.celldiff import CellDiff, change_of_style
 from tarot_tui.tui.driver import SlimDriver, driver_class
 
 APP = Path(__file__).with_name("scribble_app.py")
-#: What pyte would print as text instead of ignoring.
-_UNKNOWN_TO_PYTE = re.compile(
-    rb"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[<>=][\d;:]*[a-zA-Z]|\x1b\[\??[\d;]*\$p|\x1b\[\?[\d;]*u"
-)
-
-
-def cells(screen):
-    """Every cell as pyte sees it: character, colours, attributes."""
-    return [[screen.buffer[y][x] for x in range(screen.columns)] for y in range(screen.lines)]
-
-
-class Terminal:
-    """Runs a command in a pty; ``raw`` is everything it sent, ``screen`` what that looks like now."""
-
-    def __init__(self, argv, width=80, height=24, **environ):
-        self.raw = b""
-        self.screen = pyte.Screen(width, height)
-        self._stream = pyte.ByteStream(self.screen)
-        self.master, slave = pty.openpty()
-        self._slave = slave  # kept open, so that the attributes can be read after the program has ended
-        self.attributes_before = termios.tcgetattr(slave)
-        self.resize(width, height)
-        clean = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "LINES", "TMUX")}
-        clean |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8"} | environ
-        self.process = subprocess.Popen(
-            argv, stdin=slave, stdout=slave, stderr=slave, env=clean, start_new_session=True
-        )
-
-    def resize(self, width, height):
-        """As if the window were dragged."""
-        fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
-        self.screen.resize(height, width)
-        if hasattr(self, "process"):
-            os.kill(self.process.pid, 28)  # SIGWINCH: the program is no child of this terminal's session
-
-    def attributes(self):
-        """The terminal's settings now."""
-        return termios.tcgetattr(self._slave)
-
-    def send(self, keys):
-        """Press keys."""
-        os.write(self.master, keys if isinstance(keys, bytes) else keys.encode())
-
-    def read(self, seconds=0.3):
-        """Take output until it has been quiet for ``seconds``; returns what came."""
-        before = len(self.raw)
-        while select.select([self.master], [], [], seconds)[0]:
-            self._take()
-        return self.raw[before:]
-
-    def wait_for(self, text, seconds=20.0):
-        """Take output until ``text`` is on the screen."""
-        until = time.monotonic() + seconds
-        while not any(text in line for line in self.screen.display):
-            if time.monotonic() > until or self.process.poll() is not None:
-                raise AssertionError(f"{text!r} never came:\n" + "\n".join(self.screen.display))
-            if select.select([self.master], [], [], 0.1)[0]:
-                self._take()
-
-    def _take(self):
-        data = os.read(self.master, 65536)
-        self.raw += data
-        self._stream.feed(_UNKNOWN_TO_PYTE.sub(b"", data))
-
-    def wait_end(self, seconds=10.0):
-        """The exit status, once the program has ended and all of its output is taken."""
-        until = time.monotonic() + seconds
-        while self.process.poll() is None and time.monotonic() < until:
-            self.read(0.05)
-        self.read(0.1)
-        return self.process.wait(0.1)
-
-    def close(self):
-        """End the program, whatever it does."""
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        os.close(self.master)
-        os.close(self._slave)
-
-
-def clean(data):
-    """``data`` without the sequences that pyte cannot digest."""
-    return _UNKNOWN_TO_PYTE.sub(b"", data)
 
 
 @pytest.fixture
-def scribble(tmp_path):
-    terminal = Terminal([sys.executable, str(APP), str(tmp_path / "raw.jsonl")], 80, 24)
+def scribble(tmp_path, open_terminal):
+    terminal = open_terminal([sys.executable, str(APP), str(tmp_path / "raw.jsonl")])
     terminal.recording = tmp_path / "raw.jsonl"
-    try:
-        terminal.wait_for("linked")
-        yield terminal
-    finally:
-        terminal.close()
+    terminal.wait_for("linked")
+    return terminal
 
 
 def recorded(terminal):
     return [json.loads(line) for line in terminal.recording.read_text("utf-8").splitlines()]
 
 
-def drawn(writes, width=80, height=24):
+def drawn(terminal, writes, width, height):
     screen = pyte.Screen(width, height)
     stream = pyte.ByteStream(screen)
     for data in writes:
-        stream.feed(clean(data.encode()))
-    return screen
+        stream.feed(terminal.clean(data.encode()))
+    return terminal.cells(screen)
 
 
 def test_every_frame_looks_the_same_as_from_the_stock_driver_and_costs_a_fraction(scribble):
@@ -139,9 +43,9 @@ def test_every_frame_looks_the_same_as_from_the_stock_driver_and_costs_a_fractio
     writes = [data for _, _, data in recorded(scribble)]
     for data in writes:
         squeezed = diff.squeeze(data)
-        stock_stream.feed(clean(data.encode()))
-        slim_stream.feed(clean(squeezed.encode()))
-        assert cells(slim) == cells(stock)
+        stock_stream.feed(scribble.clean(data.encode()))
+        slim_stream.feed(scribble.clean(squeezed.encode()))
+        assert scribble.cells(slim) == scribble.cells(stock)
         if frames:
             assert (slim.cursor.x, slim.cursor.y) == (stock.cursor.x, stock.cursor.y)
         frames += len(data) > 100
@@ -159,20 +63,20 @@ def test_what_really_arrives_at_the_terminal_is_the_stock_picture_even_after_a_r
     scribble.send("ndn")
     scribble.read()
     after = [data for width, height, data in recorded(scribble) if (width, height) == (61, 20)]
-    assert cells(scribble.screen) == cells(drawn(after, 61, 20))
+    assert scribble.cells(scribble.screen) == drawn(scribble, after, 61, 20)
 
 
 def test_suspending_and_coming_back_repaints_everything(scribble):
     scribble.read()
     scribble.send("nn")
     scribble.read()
-    before = cells(scribble.screen)
+    before = scribble.cells(scribble.screen)
     scribble.process.send_signal(signal.SIGTSTP)
     scribble.read()
     scribble.screen.reset()
     scribble.process.send_signal(signal.SIGCONT)
     scribble.read(0.6)
-    assert cells(scribble.screen) == before
+    assert scribble.cells(scribble.screen) == before
 
 
 def test_the_mouse_is_asked_for_drags_only_and_the_terminal_is_given_back(scribble):
@@ -211,10 +115,10 @@ def test_bytes_that_are_no_utf8_and_old_mouse_reports_neither_end_the_app_nor_pr
     scribble.send(b"\x1b[M xx\x1b[M\x23\xe0\xf0\xff\xfe")  # read as keys, 'x' would quit
     scribble.read()
     assert scribble.process.poll() is None
-    before = cells(scribble.screen)
+    before = scribble.cells(scribble.screen)
     scribble.send("n")
     scribble.read()
-    assert cells(scribble.screen) != before
+    assert scribble.cells(scribble.screen) != before
 
 
 def test_overwriting_half_of_a_wide_character_sends_its_other_half_again():
@@ -246,3 +150,14 @@ def test_the_stock_driver_can_be_asked_for(monkeypatch):
     assert driver_class() is SlimDriver
     monkeypatch.setenv("TAROT_TUI_DRIVER", "stock")
     assert driver_class() is None
+
+
+def test_a_style_is_changed_by_what_differs_only():
+    bold_red, red = "1;38;2;200;0;0;48;5;16", "38;2;200;0;0;48;5;16"
+    assert change_of_style(None, red) == f"0;{red}"
+    assert change_of_style(red, bold_red) == "1"
+    assert change_of_style(bold_red, red) == f"0;{red}"
+    assert change_of_style(red, "31;48;5;16") == "31"
+    assert change_of_style(red, "38;2;200;0;0;100") == "100"
+    assert change_of_style(red, "38;2;200;0;0") == "0;38;2;200;0;0"
+    assert change_of_style(red, "") == ""

@@ -31,11 +31,21 @@ class Series:
     """
 
     def __init__(self, keep: int = 2048) -> None:
-        self.points: list[Point] = []
         self.bad: list[float] = []
         self.bad_count = 0
+        #: The latest y; NaN when it was no number, None before the first.
+        self.last: float | None = None
         self._keep = keep
         self._x = -math.inf
+        #: Of every ``_group`` readings the lowest and the highest are kept; the newest wait until a group is full.
+        self._group = 2
+        self._kept: list[Point] = []
+        self._newest: list[Point] = []
+
+    @property
+    def points(self) -> list[Point]:
+        """The curve, at most about twice ``keep`` points of it, evenly thinned."""
+        return self._kept + self._newest
 
     def append(self, x: float, y: float | None) -> None:
         """Add one reading."""
@@ -46,33 +56,31 @@ class Series:
             self.bad_count += 1
             self.bad = [*self.bad[-255:], x]
             y = math.nan
-        self.points.append((x, y))
-        if len(self.points) > 2 * self._keep:
-            self.points = _thinned(self.points)
+        self.last = y
+        self._newest.append((x, y))
+        if len(self._newest) >= self._group:
+            self._kept += _extremes(self._newest)
+            self._newest = []
+        if len(self._kept) > 2 * self._keep:
+            groups = (self._kept[start : start + 4] for start in range(0, len(self._kept), 4))
+            self._kept = [point for group in groups for point in _extremes(group)]
+            self._group *= 2
 
     def _forget_from(self, x: float) -> None:
-        while self.points and self.points[-1][0] >= x:
-            self.points.pop()
+        self._newest = [point for point in self._newest if point[0] < x]
+        while self._kept and self._kept[-1][0] >= x:
+            self._kept.pop()
         kept = [at for at in self.bad if at < x]
         self.bad_count -= len(self.bad) - len(kept)
         self.bad = kept
 
-    @property
-    def last(self) -> float | None:
-        """The latest y, NaN included; None when there is none."""
-        return self.points[-1][1] if self.points else None
 
-
-def _thinned(points: list[Point]) -> list[Point]:
-    # Of every four points the lowest and the highest stay, in their order; a gap stays a gap.
-    kept: list[Point] = []
-    for start in range(0, len(points), 4):
-        group = points[start : start + 4]
-        finite = [point for point in group if not math.isnan(point[1])]
-        ends = {min(finite, key=_y), max(finite, key=_y)} if finite else set()
-        gaps = [point for point in group if math.isnan(point[1])][:1]
-        kept += sorted([*ends, *gaps])
-    return kept
+def _extremes(group: list[Point]) -> list[Point]:
+    # The lowest and the highest, in their order; a gap stays a gap.
+    finite = [point for point in group if not math.isnan(point[1])]
+    ends = {min(finite, key=_y), max(finite, key=_y)} if finite else set()
+    gaps = [point for point in group if math.isnan(point[1])][:1]
+    return sorted([*ends, *gaps])
 
 
 def _y(point: Point) -> float:

@@ -8,6 +8,7 @@ from rich.cells import cell_len
 
 from tarot_tui.locale import _
 from tarot_tui.text import duration, one_line
+from tarot_tui.tui.run_reader import number
 from tarot_tui.tui.widgets.lines import Lines, Run, Runs, bar, fit, flow
 
 #: °C from which a data-centre GPU is warm, and from which it soon slows itself down.
@@ -17,8 +18,9 @@ NEARLY_FULL = 0.95
 #: Seconds without a new reading after which it is called old.
 OLD = 5.0
 
-#: Below this width the panel is a column; in rows, more GPUs than this are shown several to a line.
-_COLUMN, _ROWS_OF_GPUS = 50, 3
+#: Below the first width the panel is a column. From the second on a GPU has a row of its own, if there are not
+#: more of them than this; otherwise each is a short piece.
+_COLUMN, _ROW, _ROWS_OF_GPUS = 50, 76, 3
 
 
 def gigabytes(used: float | None, total: float | None) -> str:
@@ -68,7 +70,8 @@ class HardwarePanel(Lines):
         """Host and GPUs: in a column of labelled bars where it is narrow, in rows otherwise."""
         if not self._sample:
             return [[("label", _("Hardware: no reading yet."))]]
-        gpus = [gpu for gpu in self._sample.get("gpus") or [] if isinstance(gpu, dict)]
+        found = self._sample.get("gpus")
+        gpus = [_checked(gpu) for gpu in found if isinstance(gpu, dict)] if isinstance(found, list) else []
         if width < _COLUMN:
             tall = 5 * len(gpus) + 6 <= height
             lines = [self._title(gpus), *_column(_host(self._sample), width)]
@@ -76,9 +79,9 @@ class HardwarePanel(Lines):
                 lines += [[], _name(gpu, width), *_column(_readings(gpu), width)] if tall else [_chip(gpu)]
             return lines
         lines = flow([*self._remark(gpus), *map(_inline, _host(self._sample))], width, 2)
-        if len(gpus) > _ROWS_OF_GPUS:
+        if len(gpus) > _ROWS_OF_GPUS or width < _ROW:
             return lines + flow([_chip(gpu) for gpu in gpus], width, 2)
-        return lines + [_row(gpu, width) for gpu in gpus]
+        return lines + [_row(gpu) for gpu in gpus]
 
     def _title(self, gpus: list[dict[str, Any]]) -> Runs:
         return [
@@ -114,17 +117,17 @@ def _host(sample: dict[str, Any]) -> list[Reading]:
 
 
 def _readings(gpu: dict[str, Any]) -> list[Reading]:
-    util, used, total = gpu.get("util"), gpu.get("mem_used"), gpu.get("mem_total")
+    util, used, total = gpu["util"], gpu["mem_used"], gpu["mem_total"]
     full = used / total if used is not None and total else 0.0
     memory = gigabytes(used, total) + (" " + _("nearly full") if full >= NEARLY_FULL else "")
-    role, heat = _heat(gpu.get("temp"))
-    power = f"  {gpu['power']:.0f} W" if gpu.get("power") is not None else ""
+    role, heat = _heat(gpu["temp"])
+    power = f"  {gpu['power']:.0f} W" if gpu["power"] is not None else ""
     readings: list[Reading] = [
         (_("load"), (util or 0) / 100, "ok", "–" if util is None else f"{util:3.0f} %"),
         (_("memory"), full, _fullness(full), memory),
         (_("heat"), None, role, heat + power),
     ]
-    if gpu.get("stale"):
+    if gpu["stale"]:
         readings.append((_("driver"), None, "hot", _("does not answer")))
     return readings
 
@@ -151,14 +154,14 @@ def _inline(reading: Reading) -> Runs:
 
 
 def _name(gpu: dict[str, Any], width: int) -> Runs:
-    return [("title", f"GPU {gpu.get('index', '?')} "), ("label", _model(gpu, width - 8))]
+    return [("title", f"GPU {gpu['index']} "), ("label", _model(gpu, width - 8))]
 
 
-def _row(gpu: dict[str, Any], width: int) -> Runs:
+def _row(gpu: dict[str, Any]) -> Runs:
     load, memory, *rest = _readings(gpu)
     line: Runs = [
-        ("title", f"GPU {gpu.get('index', '?')} "),
-        ("label", _model(gpu, 16 if width >= 76 else 8)),
+        ("title", f"GPU {gpu['index']} "),
+        ("label", _model(gpu, 14)),
     ]
     for _label, share, role, words in (load, memory):
         line += [("", "  "), *bar(share, 6, role), ("", f" {words}")]
@@ -170,22 +173,22 @@ def _row(gpu: dict[str, Any], width: int) -> Runs:
 def _chip(gpu: dict[str, Any]) -> Runs:
     # 38 cells, so that two stand side by side on 80 columns.
     load, memory, (_label, _share, role, _words), *rest = _readings(gpu)
-    used, total = gpu.get("mem_used"), gpu.get("mem_total")
+    used, total = gpu["mem_used"], gpu["mem_total"]
     amount = f"{used / 1e9:.0f}/{total / 1e9:.0f}" if used is not None and total else "–"
     unit = _("full") if memory[1] >= NEARLY_FULL else "GB"
     runs = [
-        ("title", f"{gpu.get('index', '?'):>2} "),
+        ("title", f"{gpu['index']:>2} "),
         *bar(load[1], 3, load[2]),
         ("", f" {load[3]:>5} "),
         *bar(memory[1], 2, memory[2]),
         (memory[2] if unit != "GB" else "", f" {amount} {unit:<5}"),
     ]
-    runs.append(("hot", _("no answer")) if rest else (role, _heat(gpu.get("temp"))[1]))
+    runs.append(("hot", _("no answer")) if rest else (role, _heat(gpu["temp"])[1]))
     return fit(runs, 38)
 
 
 def _model(gpu: dict[str, Any], width: int) -> str:
-    return one_line(str(gpu.get("name") or "").removeprefix("NVIDIA "), width)
+    return one_line(gpu["name"], width)
 
 
 def _heat(celsius: float | None) -> tuple[str, str]:
@@ -202,5 +205,14 @@ def _fullness(share: float) -> str:
 
 
 def _number(sample: dict[str, Any], key: str) -> float:
-    value = sample.get(key)
-    return float(value) if isinstance(value, int | float) else 0.0
+    return number(sample.get(key)) or 0.0
+
+
+def _checked(gpu: dict[str, Any]) -> dict[str, Any]:
+    # A folder may come from anywhere: what should be a number is one, or absent.
+    readings = {key: number(gpu.get(key)) for key in ("util", "mem_used", "mem_total", "temp", "power")}
+    return readings | {
+        "index": one_line(str(gpu.get("index", "?")), 3),
+        "name": one_line(str(gpu.get("name") or ""), 40).removeprefix("NVIDIA "),
+        "stale": bool(gpu.get("stale")),
+    }

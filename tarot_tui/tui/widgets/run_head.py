@@ -52,15 +52,18 @@ class RunHead(Lines):
         self._smoothed: float | None = None
         self._silence = 0.0
 
-    def show(self, look: Look, name: str, smoothed: float | None, silence: float = 0.0) -> None:
-        """Show a look at the run in the folder ``name``; ``silence``: seconds for which there has been no newer one."""
+    def show(self, look: Look | None, name: str, smoothed: float | None, silence: float = 0.0) -> None:
+        """Show a look at the run in the folder ``name``, None while there has been none.
+
+        silence: seconds for which no newer one has come; 0 while they come as they should.
+        """
         self._look, self._folder_name, self._smoothed, self._silence = look, name, smoothed, silence
         self.renew()
 
     def compose_lines(self, width: int, height: int) -> list[Runs]:
         """Name and state; the bar; times; the last readings; a reason and what can be done, where there is one."""
         if self._look is None:
-            return [[("label", _("Reading the run…"))]]
+            return [[("label", self._silent() or _("Reading the run…"))]]
         look, found = self._look, self._look.status
         state = [(_ROLES.get(found.state, "doubt"), named(found))]
         if found.attempt > 1:
@@ -84,15 +87,18 @@ class RunHead(Lines):
             right.append(("label", "  " + one_line(found.what, 24)))
         return [*bar(share, max(width - width_of(right), 4), "bar"), *right]
 
+    def _silent(self) -> str:
+        if not self._silence:
+            return ""
+        return _("No news for {time}: the disk does not answer; what you see is that old.").format(
+            time=duration(self._silence)
+        )
+
     def _sentences(self, look: Look) -> list[tuple[str, str]]:
         found = look.status
         said: list[tuple[str, str]] = []
         if self._silence:
-            said.append(
-                ("bad", _("No news for {time}: the disk does not answer; what you see is that old.").format(
-                    time=duration(self._silence)
-                ))
-            )  # fmt: skip
+            said.append(("bad", self._silent()))
         if found.state == "stopping" and look.force_in is not None:
             said.append(("doubt", _(
                 "It saves a checkpoint and stops; by force in {time} if it still runs then."

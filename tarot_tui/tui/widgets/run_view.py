@@ -109,6 +109,9 @@ class RunView(Container):
         self._seen_at = time.monotonic()
         self._watcher = Watcher(folder, lambda look: self._hand_over(folder, look))
 
+    def _smoothed(self) -> float | None:
+        return self.query_one(LossChart).smooth.last
+
     def _hand_over(self, folder: Path, look: Look) -> None:
         # In the reading thread. The loop may be closing: then nobody is interested any more.
         with suppress(RuntimeError):
@@ -128,7 +131,7 @@ class RunView(Container):
         chart.end = look.status.total if look.status.unit == "steps" else None
         chart.renew()
         self._show_bad(chart)
-        self.query_one(RunHead).show(look, self.folder.name, chart.smooth.last)
+        self.query_one(RunHead).show(look, self.folder.name, self._smoothed())
         taken = number(look.hardware.get("time")) or look.time
         age = look.time - taken if look.status.alive else None
         self.query_one(HardwarePanel).show(look.hardware, age)
@@ -144,9 +147,8 @@ class RunView(Container):
 
     def _notice_silence(self) -> None:
         silence = time.monotonic() - self._seen_at
-        if self._look and silence > _SILENT:
-            chart = self.query_one(LossChart)
-            self.query_one(RunHead).show(self._look, self.folder.name, chart.smooth.last, silence)
+        if silence > _SILENT:
+            self.query_one(RunHead).show(self._look, self.folder.name, self._smoothed(), silence)
 
     def on_log_view_moved(self, event: LogView.Moved) -> None:
         """Say whether the log is followed."""
