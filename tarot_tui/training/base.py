@@ -67,6 +67,8 @@ def check(folder: Path) -> Path:
         lacks.extend(absent)
     if not any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model", "vocab.json")):
         lacks.append("tokenizer.json")
+    if not lacks and not _is_mapping(folder / "config.json"):
+        raise BadInput(_("{file} is damaged: download the model again.").format(file=folder / "config.json"))
     if lacks:
         raise BadInput(
             _("{folder} is not a whole model: it lacks {names}.").format(
@@ -74,6 +76,13 @@ def check(folder: Path) -> Path:
             )
         )
     return folder
+
+
+def _is_mapping(path: Path) -> bool:
+    try:
+        return isinstance(json.loads(path.read_text("utf-8")), dict)
+    except ValueError:
+        return False
 
 
 def weights(folder: Path) -> list[Path]:

@@ -1,0 +1,57 @@
+"""Which checkpoint a run can go on from."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import zipfile
+from pathlib import Path
+
+_NAME = re.compile(r"checkpoint-(\d+)")
+
+
+def last_complete(folder: Path) -> Path | None:
+    """The latest ``checkpoint-N`` of a run that was written to its end; None when there is none.
+
+    Trainer writes the adapter first and ``trainer_state.json`` last; a machine that lost power may still have lost
+    what was in the files, so each is looked into.
+    """
+    found = [(int(match[1]), path) for path in folder.iterdir() if (match := _NAME.fullmatch(path.name))]
+    return next((path for _step, path in sorted(found, reverse=True) if is_complete(path)), None)
+
+
+def step_of(checkpoint: Path) -> int:
+    """The optimiser step after which a checkpoint was saved."""
+    match = _NAME.fullmatch(checkpoint.name)
+    return int(match[1]) if match else 0
+
+
+def is_complete(checkpoint: Path) -> bool:
+    """Whether adapter, optimiser, scheduler, random states and trainer state are all there and whole."""
+    try:
+        state = json.loads((checkpoint / "trainer_state.json").read_bytes())
+    except (OSError, ValueError):
+        return False
+    return (
+        isinstance(state, dict)
+        and state.get("global_step") == step_of(checkpoint)
+        and _whole_safetensors(checkpoint / "adapter_model.safetensors")
+        and all(zipfile.is_zipfile(checkpoint / name) for name in ("optimizer.pt", "scheduler.pt"))
+        and any(zipfile.is_zipfile(path) for path in checkpoint.glob("rng_state*.pth"))
+    )
+
+
+def _whole_safetensors(path: Path) -> bool:
+    """Whether the file is as long as its own header says."""
+    try:
+        with open(path, "rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            size = os.fstat(file.fileno()).st_size
+            if not 0 < length < size:
+                return False
+            header = json.loads(file.read(length))
+    except (OSError, ValueError):
+        return False
+    ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+    return size == 8 + length + max(ends, default=0)

@@ -1,0 +1,244 @@
+"""What a recipe will really do here: steps, tokens, what is cut, memory, disk, time, and what speaks against it.
+
+Computed from the very samples that will be trained on. :func:`plan_in_child` does it in a process of its own, so
+that neither the command line nor the screens ever hold transformers; that process hides torch from transformers,
+which needs it for neither configuration nor tokenizer and would be four times as slow to start.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tarot_tui.errors import BadInput, Refused, TarotError
+from tarot_tui.findings import Finding, has_errors, worst_first
+from tarot_tui.locale import _, language
+from tarot_tui.project import Project
+from tarot_tui.text import one_line
+from tarot_tui.training import base, memory
+from tarot_tui.training.device import choose, precision
+from tarot_tui.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All numbers are of the whole run unless they say otherwise.
+
+    base, base_fingerprint: the folder of the model, and what it is known again by (:func:`.base.fingerprint`).
+    dataset_sha256: by dataset. device, precision: what it would run on and in. samples, held_out: that are learned,
+    and only measured on. tokens, supervised_tokens: of one epoch, without padding, and those of them that are
+    learned. length: median, 95th percentile and maximum of tokens a sample, before the cut. truncated: samples longer
+    than cutoff_len; answers_cut: those of them that lose a part of an answer or its end. memory: the estimate in
+    bytes by part, ``low`` and ``high``. disk_bytes: the most that the checkpoints take. seconds_estimate: None
+    unless ``seconds_from``, an earlier run with this model here, says how fast it goes.
+    """
+
+    base: str
+    base_fingerprint: str
+    dataset_sha256: dict[str, str]
+    device: dict[str, Any]
+    precision: str
+    parameters: int
+    trainable: int
+    samples: int
+    held_out: int
+    steps: int
+    steps_per_epoch: int
+    warmup: int
+    loss_points: int
+    checkpoints: list[int]
+    tokens: int
+    supervised_tokens: int
+    length: dict[str, int]
+    truncated: int
+    answers_cut: int
+    memory: dict[str, int]
+    memory_bytes: int
+    disk_bytes: int
+    disk_free: int
+    seconds_estimate: float | None = None
+    seconds_from: str = ""
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def refused(self) -> bool:
+        """Whether a finding forbids to start."""
+        return has_errors(self.findings)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The plan as JSON-ready keys and values."""
+        return asdict(self)
+
+
+def from_dict(found: dict[str, Any]) -> Plan:
+    """The plan that :meth:`Plan.as_dict` gave."""
+    return Plan(**{**found, "findings": [Finding(**finding) for finding in found["findings"]]})
+
+
+def make_plan(project: Project, recipe: Recipe, folder: Path) -> Plan:
+    """The plan of ``recipe`` for the base model in ``folder``, here and now.
+
+    Raises BadInput for a broken model or dataset, Refused when the chat template cannot render the dataset.
+    """
+    from tarot_tui.training.checks import Facts, findings
+    from tarot_tui.training.encode import load_tokenizer
+    from tarot_tui.training.samples import prepare
+    from tarot_tui.training.schedule import schedule
+
+    samples = prepare(project, recipe, load_tokenizer(folder))
+    shape = memory.shape_of(folder)
+    device = choose()
+    kind = precision(recipe, device)
+    trainable = memory.trainable(shape, recipe)
+    times = schedule(recipe, len(samples.train))
+    facts = Facts(
+        recipe=recipe,
+        samples=samples,
+        schedule=times,
+        device=device,
+        precision=kind,
+        memory=memory.estimate(shape, recipe, samples.train + samples.evaluation, kind, device),
+        positions=shape.positions,
+        parameters=shape.parameters,
+        disk=_disk(folder, recipe, trainable, len(times.checkpoints)),
+        free_disk=shutil.disk_usage(project.root).free,
+    )
+    tokens = sum(len(sample.input_ids) for sample in samples.train)
+    print_of_base = base.fingerprint(folder)
+    epochs = times.steps / times.per_epoch if times.per_epoch else 0
+    speed, run = _speed_before(project, recipe, print_of_base, device.name)
+    every = facts.all_samples
+    return Plan(
+        base=str(folder),
+        base_fingerprint=print_of_base,
+        dataset_sha256=samples.sha256,
+        device=device.as_dict(),
+        precision=kind,
+        parameters=shape.parameters,
+        trainable=trainable,
+        samples=len(samples.train),
+        held_out=len(samples.evaluation),
+        steps=times.steps,
+        steps_per_epoch=times.per_epoch,
+        warmup=times.warmup,
+        loss_points=times.loss_points,
+        checkpoints=list(times.checkpoints),
+        tokens=tokens,
+        supervised_tokens=sum(sample.supervised for sample in samples.train),
+        length=_percentiles([sample.length for sample in every]),
+        truncated=sum(sample.length > recipe.cutoff_len for sample in every),
+        answers_cut=sum(sample.cut > 0 for sample in every),
+        memory={**asdict(facts.memory), "low": facts.memory.low, "high": facts.memory.high},
+        memory_bytes=facts.memory.total,
+        disk_bytes=facts.disk,
+        disk_free=facts.free_disk,
+        seconds_estimate=tokens * epochs / speed if speed else None,
+        seconds_from=run if speed else "",
+        findings=worst_first(findings(facts)),
+    )
+
+
+def plan_in_child(project: Project, recipe: Recipe, say: Callable[[str], None] = lambda line: None) -> Plan:
+    """:func:`make_plan` in a process of its own, which also finds the base model and fetches it if need be.
+
+    ``say`` is told of whatever takes long. Raises what :func:`.base.locate` and :func:`make_plan` raise.
+    """
+    request = {"project": str(project.root.resolve()), "recipe": recipe.model_dump(), "language": language()}
+    # -P: what lies in the working directory is not to be imported.
+    with subprocess.Popen(
+        [sys.executable, "-P", "-m", "tarot_tui.training.plan"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        env=os.environ | {"TAROT_TUI_LANG": language(), "TRANSFORMERS_VERBOSITY": "error"},
+    ) as process:
+        try:
+            return _listen(process, json.dumps(request), say)
+        finally:
+            process.kill()
+
+
+def _listen(process: subprocess.Popen[str], request: str, say: Callable[[str], None]) -> Plan:
+    kinds = {kind.__name__: kind for kind in (BadInput, Refused, TarotError)}
+    process.stdin.write(request + "\n")
+    process.stdin.close()
+    for line in process.stdout:
+        try:
+            found = json.loads(line)
+        except ValueError:
+            continue  # a library's word
+        if "say" in found:
+            say(found["say"])
+        elif "error" in found:
+            raise kinds[found["error"]](found["text"])
+        elif "plan" in found:
+            return from_dict(found["plan"])
+    last = [line for line in process.stderr.read().splitlines() if line.strip()][-1:]
+    raise TarotError(
+        _("The plan could not be made: {reason}").format(reason=one_line(last[0]) if last else "?")
+    )
+
+
+def _percentiles(lengths: list[int]) -> dict[str, int]:
+    if not lengths:
+        return {"p50": 0, "p95": 0, "max": 0}
+    ordered = sorted(lengths)
+    at = {"p50": 0.5, "p95": 0.95, "max": 1.0}
+    return {name: ordered[round(share * (len(ordered) - 1))] for name, share in at.items()}
+
+
+def _disk(folder: Path, recipe: Recipe, trainable: int, checkpoints: int) -> int:
+    """Bytes: in fp32 each checkpoint holds weights and two moments, the run itself the weights; and the tokenizer."""
+    # Trainer writes a new checkpoint before it deletes the oldest.
+    kept = min(checkpoints, recipe.save_total_limit + 1)
+    tokenizer = sum(path.stat().st_size for path in folder.glob("tokenizer*"))
+    return kept * (12 * trainable + tokenizer) + 4 * trainable + tokenizer
+
+
+def _speed_before(project: Project, recipe: Recipe, fingerprint: str, device: str) -> tuple[float, str]:
+    """Tokens per second of the latest run like this one, and its name; (0, "") when there was none."""
+    from tarot_tui.jobs.files import METRICS
+    from tarot_tui.jobs.find import all_jobs
+    from tarot_tui.jobs.metrics import last_metrics
+    from tarot_tui.jobs.spec import read_spec
+
+    alike = ("quantization_bit", "gradient_checkpointing", "lora_rank")
+    for job in reversed(all_jobs(project, "train")[-20:]):
+        try:
+            request = read_spec(job).get("request") or {}
+            same = request.get("base_fingerprint") == fingerprint and request["device"]["name"] == device
+        except (BadInput, KeyError, TypeError):
+            continue
+        if same and all(request.get(name) == getattr(recipe, name) for name in alike):
+            speed = last_metrics(job / METRICS).get("throughput")
+            if isinstance(speed, int | float) and speed > 0:
+                return float(speed), job.name
+    return 0.0, ""
+
+
+def _main() -> None:
+    def tell(**facts: Any) -> None:
+        print(json.dumps(facts, ensure_ascii=False), flush=True)
+
+    request = json.loads(sys.stdin.readline())
+    try:
+        project, recipe = Project(Path(request["project"])), Recipe.model_validate(request["recipe"])
+        folder = base.locate(recipe.model_name_or_path, lambda line: tell(say=line), project.root)
+        sys.modules["torch"] = None  # type: ignore[assignment]
+        tell(plan=make_plan(project, recipe, folder).as_dict())
+    except TarotError as error:
+        tell(error=type(error).__name__, text=str(error))
+
+
+if __name__ == "__main__":
+    _main()
