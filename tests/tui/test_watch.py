@@ -61,7 +61,7 @@ async def test_the_screen_follows_the_files(watch, job, until, text_of):
         job.status("running", 122)
         await until(pilot, "step 122 of 400")
         await until(pilot, "a new line")
-        assert "loss 0.5000" in text_of(app) and "not a number: 1" in text_of(app)
+        assert "loss 0.5000" in text_of(app) and "no number: 1" in text_of(app)
         job.status("finished", 400, ended=job.now)
         await until(pilot, "finished")
         assert f"tarot-tui export {job.folder.name}" in text_of(app)

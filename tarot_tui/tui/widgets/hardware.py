@@ -148,7 +148,7 @@ def _inline(reading: Reading) -> Runs:
     name, share, role, words = reading
     return [
         ("label", f"{name} "),
-        *([] if share is None else [*bar(share, 6, role), ("", " ")]),
+        *([] if share is None else [*bar(share, 4, role), ("", " ")]),
         ("", words),
     ]
 

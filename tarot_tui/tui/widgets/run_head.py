@@ -51,6 +51,8 @@ class RunHead(Lines):
         self._folder_name = ""
         self._smoothed: float | None = None
         self._silence = 0.0
+        #: Whether to leave out what does not fit on one line each.
+        self.compact = False
 
     def show(self, look: Look | None, name: str, smoothed: float | None, silence: float = 0.0) -> None:
         """Show a look at the run in the folder ``name``, None while there has been none.
@@ -71,8 +73,8 @@ class RunHead(Lines):
         title: Runs = [("name", one_line(look.title, 60)), ("", "  "), *state]
         lines = [spread(title, [("label", self._folder_name)], width)] if width > 60 else [fit(title, width)]
         lines.append(self._progress(found, width))
-        lines += flow(_times(look), width, 2)
-        lines += flow(_readings(look.metrics, self._smoothed), width, 2)
+        for items in (_times(look), _readings(look.metrics, self._smoothed)):
+            lines += flow(items, width, 2)[: 1 if self.compact else None]
         for role, sentence in self._sentences(look):
             rows = chop_words(sentence, width)[:_REASON_LINES]
             lines += [[(role, row)] for row in rows]

@@ -28,6 +28,8 @@ from tarot_tui.tui.widgets.run_head import RunHead
 
 #: Cells of width from which the chart and the hardware stand side by side.
 WIDE = 100
+#: Lines of height below which there are no empty ones, and below which only the most important are there.
+_LOW, _TINY = 34, 18
 #: Seconds without a look after which the screen says so.
 _SILENT = 3.0
 
@@ -44,6 +46,9 @@ class RunView(Container):
     RunView #curve { height: 1fr; }
     RunView #log-part { height: 2fr; margin-top: 1; }
     RunView.-low > #middle, RunView.-low > #log-part { margin-top: 0; }
+    RunView.-tiny HardwarePanel { height: 1; }
+    RunView.-tiny > #middle { height: 1fr; }
+    RunView.-tiny #log-part { height: 3; }
     RunView.-wide > #middle { layout: horizontal; }
     RunView.-wide #curve { width: 1fr; }
     RunView.-wide HardwarePanel { width: 40; height: 1fr; margin-left: 3; }
@@ -82,7 +87,7 @@ class RunView(Container):
         yield RunHead()
         with Container(id="middle"):
             with Vertical(id="curve"):
-                legend = [("raw", _("thin: every reading")), ("", "  "), ("smooth", _("bold: their average"))]
+                legend = [("raw", _("thin: readings")), ("", "  "), ("smooth", _("bold: average"))]
                 yield Caption(_("Loss by step"), legend)
                 yield LossChart()
             yield HardwarePanel()
@@ -142,7 +147,7 @@ class RunView(Container):
 
     def _show_bad(self, chart: LossChart) -> None:
         count = chart.raw.bad_count
-        note = [("bad", _("! not a number: {count}×").format(count=count))] if count else []
+        note = [("bad", _("! no number: {count}").format(count=count))] if count else []
         self.query_one("#curve Caption", Caption).show(note)
 
     def _notice_silence(self) -> None:
@@ -161,7 +166,9 @@ class RunView(Container):
     def on_resize(self, event: Resize) -> None:
         """Side by side where there is room, without empty lines where there is little."""
         self.set_class(event.size.width >= WIDE, "-wide")
-        self.set_class(event.size.height < 34, "-low")
+        self.set_class(event.size.height < _LOW, "-low")
+        self.set_class(event.size.height < _TINY, "-tiny")
+        self.query_one(RunHead).compact = event.size.height < _TINY
 
     def action_bigger_log(self) -> None:
         """Give the log the whole height, or take it back."""
