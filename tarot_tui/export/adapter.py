@@ -260,10 +260,9 @@ def _replacements(adapter: Adapter, left: dict[str, None]) -> dict[str, str]:
             del left[key]  # peft's copy of what the saved module replaces
             continue
         name = name.replace(".modules_to_save.", ".").replace(".base_layer.", ".")
-        if name in found:
-            continue
-        found[name] = key
-        del left[key]
+        if name not in found or _equal(adapter, found[name], key):  # peft saves some tensors under two names
+            found[name] = key
+            del left[key]
     return found
 
 
@@ -300,7 +299,11 @@ def _same_content(one: Change | None, other: Change | None, adapter: Adapter) ->
         return False
     if one.replacement is None or other.replacement is None:
         return False
-    return np.array_equal(adapter.file.read(one.replacement), adapter.file.read(other.replacement))
+    return _equal(adapter, one.replacement, other.replacement)
+
+
+def _equal(adapter: Adapter, one: str, other: str) -> bool:
+    return np.array_equal(adapter.file.read(one), adapter.file.read(other))
 
 
 def _check(name: str, change: Change, plan: Plan, base: Checkpoint, adapter: Adapter) -> None:

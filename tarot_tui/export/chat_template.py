@@ -7,6 +7,7 @@ The environment is that of ``transformers.utils.chat_template_utils``: an immuta
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -28,13 +29,14 @@ class CannotRender(Exception):
 
 @dataclass
 class ChatTemplate:
-    """The template's source and the special tokens it may print (``bos_token`` → ``<s>``)."""
+    """The template's source, the special tokens it may print (``bos_token`` → ``<s>``), and what time it is there."""
 
     source: str
     tokens: dict[str, str] = field(default_factory=dict)
+    now: Callable[[], datetime] = datetime.now
 
     def __post_init__(self) -> None:
-        self._compiled = _compile(self.source)
+        self._compiled = _compile(self.source, self.now)
 
     def render(self, messages: Messages, *, prompt: bool = True) -> str:
         """The text of ``messages``, with the beginning of an answer when ``prompt``. Raises CannotRender."""
@@ -105,7 +107,7 @@ def json_object(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _compile(source: str) -> Any:
+def _compile(source: str, now: Callable[[], datetime]) -> Any:
     import jinja2
     from jinja2.ext import Extension, loopcontrols
     from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -131,7 +133,7 @@ def _compile(source: str) -> Any:
     )
     environment.filters["tojson"] = tojson
     environment.globals["raise_exception"] = raise_exception
-    environment.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
+    environment.globals["strftime_now"] = lambda form: now().strftime(form)
     try:
         return environment.from_string(source)
     except (jinja2.exceptions.TemplateError, RecursionError) as error:

@@ -119,9 +119,9 @@ def model_class(folder: Path) -> tuple[type, dict[str, Any]]:
 def refuse_tokenizer(error: Exception) -> Refused:
     """The sentence for a tokenizer that the converter could not read or recognise."""
     return Refused(
-        _("llama.cpp's converter ({version}) does not know this model's tokenizer: {reason}.").format(
-            version=VERSION, reason=one_line(f"{type(error).__name__} {error}", 120).rstrip(".")
-        )
+        _(
+            "llama.cpp's converter ({version}) cannot read this model's tokenizer or settings: {reason}."
+        ).format(version=VERSION, reason=one_line(f"{type(error).__name__} {error}", 120).rstrip("."))
     )
 
 

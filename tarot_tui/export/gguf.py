@@ -8,6 +8,7 @@ converting and quantising with llama.cpp gives. For a worker process: imports to
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import logging
 from collections.abc import Callable, Iterator
@@ -80,7 +81,11 @@ def write_ggufs(
         tokenizer = adapter if plan.vocabulary else None
         folder = stack.enter_context(converter.view(base, plan.config(config), tokenizer))
         source = _Source(checkpoint, opened, plan)
-        outputs = [_Output(QUANTS[quant], path, folder, source, name) for quant, path in targets.items()]
+        outputs: list[_Output] = []
+        for quant, path in targets.items():
+            outputs.append(
+                _Output(QUANTS[quant], path, folder, source, name, outputs[0] if outputs else None)
+            )
         total = sum(output.size for output in outputs)
         check_space(outputs[0].path.parent, total)
         pool = stack.enter_context(ThreadPoolExecutor(threads))
@@ -155,7 +160,9 @@ class _Source:
 class _Output:
     """One GGUF on its way: the converter's object and writer, the chosen types, then the open file."""
 
-    def __init__(self, quant: Quant, path: Path, folder: Path, source: _Source, name: str) -> None:
+    def __init__(
+        self, quant: Quant, path: Path, folder: Path, source: _Source, name: str, first: _Output | None
+    ) -> None:
         import gguf
 
         self.quant, self.path = quant, path
@@ -165,7 +172,11 @@ class _Output:
         source.give_to(self.model)
         self.model.prepare_tensors()
         self.model.ftype = gguf.LlamaFileType(quant.file_type)
-        self._metadata(folder)
+        if first:  # reading a vocabulary takes seconds, and only one number is another
+            self.model.gguf_writer.kv_data = copy.deepcopy(first.model.gguf_writer.kv_data)
+            self.model.gguf_writer.kv_data[0]["general.file_type"].value = quant.file_type
+        else:
+            self._metadata(folder)
         self.infos = dict(sorted(self.model.gguf_writer.tensors[0].items(), key=lambda item: _order(item[0])))
         self.narrow = 0 if quant.name in PLAIN else self._choose()
         self.model.gguf_writer.tensors[0] = self.infos

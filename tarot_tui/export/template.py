@@ -8,6 +8,7 @@ conversations alike; so whatever the extraction gets wrong, a wrong template is 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -94,6 +95,7 @@ def template_of(model_dir: Path, adds_bos: bool | None = None) -> TemplateReport
     runtime_bos = adds_bos if adds_bos is not None else runtime_adds_bos(model_dir)
     bos = jinja.tokens.get("bos_token", "")
     try:
+        _refuse_dates(jinja)
         prints_bos = bool(bos) and jinja.render(_chat(1, system=False)).startswith(bos)
         skip = len(bos) if prints_bos and runtime_bos else 0
         slots = _extract(jinja, skip)
@@ -139,6 +141,13 @@ def check(
         lambda messages: render_go(trimmed(messages, roles)),
     )
     return difference and _excerpts(*difference)
+
+
+def _refuse_dates(jinja: ChatTemplate) -> None:
+    # What today's date prints would be frozen in a Go template, and wrong tomorrow.
+    other = ChatTemplate(jinja.source, jinja.tokens, now=lambda: datetime(2001, 2, 3, 4, 5, 6))
+    if any(jinja.render(_chat(n, system=False)) != other.render(_chat(n, system=False)) for n in (1, 2)):
+        raise _Unconvertible(_("it prints the date of the day"))
 
 
 def _excerpts(one: str, other: str) -> tuple[str, str]:
