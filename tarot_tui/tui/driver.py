@@ -104,7 +104,11 @@ class SlimDriver(LinuxDriver):
         decode = getincrementaldecoder("utf-8")(errors="replace").decode
         while not self.exit_event.is_set():
             if select.select([self.fileno], [], [], 0.1)[0]:
-                received = os.read(self.fileno, 4096)
+                received = self._receive()
+                if not received and self.input_tty:
+                    # The terminal is gone, and nothing can be shown any more: end as a hang-up ends a program.
+                    os.kill(os.getpid(), signal.SIGHUP)
+                    return
                 if not received:
                     self.exit_event.wait(0.1)  # piped standard input has ended
                 # An empty feed would close the parser.
@@ -113,3 +117,9 @@ class SlimDriver(LinuxDriver):
                         self.process_message(message)
             for message in parser.tick():
                 self.process_message(message)
+
+    def _receive(self) -> bytes:
+        try:
+            return os.read(self.fileno, 4096)
+        except OSError:
+            return b""

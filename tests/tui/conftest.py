@@ -85,13 +85,19 @@ class Terminal:
         self.read(0.1)
         return self.process.wait(0.1)
 
+    def hang_up(self):
+        """Close the line, as a lost connection does."""
+        os.close(self.master)
+        os.close(self._slave)
+        self.master = None
+
     def close(self):
         """End the program, whatever it does."""
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        os.close(self.master)
-        os.close(self._slave)
+        if self.master is not None:
+            self.hang_up()
 
     @staticmethod
     def clean(data):

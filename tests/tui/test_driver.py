@@ -102,6 +102,11 @@ def test_a_crashing_app_gives_the_terminal_back(scribble):
     assert_given_back(scribble)
 
 
+def test_a_terminal_that_is_gone_ends_the_app(scribble):
+    scribble.hang_up()
+    assert scribble.process.wait(10) == -signal.SIGHUP
+
+
 def assert_given_back(terminal):
     for mode in (1049, 1002, 1000, 1004, 2004):
         on, off = terminal.raw.rfind(b"\x1b[?%dh" % mode), terminal.raw.rfind(b"\x1b[?%dl" % mode)
