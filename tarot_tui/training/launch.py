@@ -27,10 +27,19 @@ def launch(
     plan: of this recipe, if it was just made. Raises Refused when the plan has errors, and what
     :func:`.plan.plan_in_child` and :func:`tarot_tui.jobs.launch.start` raise.
 
-    The job's ``request`` holds every key of the recipe, and from the plan ``base`` (the model's folder),
-    ``base_fingerprint``, ``dataset_sha256``, ``device``, ``precision`` and ``steps``.
     """
-    plan = plan or plan_in_child(project, recipe, say)
+    folder = make_job(project, recipe, plan or plan_in_child(project, recipe, say), slug)
+    start(folder)
+    return folder
+
+
+def make_job(project: Project, recipe: Recipe, plan: Plan, slug: str | None = None) -> Path:
+    """The job's folder, ready to start: ``job.yaml``, ``recipe.yaml``, ``accelerate.yaml``.
+
+    Its ``request`` holds every key of the recipe, and from the plan ``base`` (the model's folder),
+    ``base_fingerprint``, ``dataset_sha256``, ``device``, ``precision`` and ``steps``. Raises Refused when the plan has
+    errors.
+    """
     if plan.refused:
         worst = plan.findings[0]
         fix = " " + _("fix: {fix}").format(fix=worst.fix) if worst.fix else ""
@@ -42,7 +51,7 @@ def launch(
         project,
         "train",
         name,
-        command(plan),
+        command(),
         request,
         environment(plan),
         total=plan.steps,
@@ -50,11 +59,10 @@ def launch(
     )
     write_text(folder / "recipe.yaml", dump(recipe))
     write_text(folder / "accelerate.yaml", accelerate_config(plan))
-    start(folder)
     return folder
 
 
-def command(plan: Plan) -> list[str]:
+def command() -> list[str]:
     """The worker's command line. Everything is said, so that no configuration of the user's home is read."""
     return [
         "{python}", "-m", "accelerate.commands.launch",

@@ -284,7 +284,7 @@ def _unknown(key: str, where: str) -> str:
     hint = (
         _("did you mean '{near}'?").format(near=near[0])
         if near
-        else _("'tarot-tui train --help' lists the keys.")
+        else _("'tarot-tui train --keys' lists them.")
     )
     return _("{file}: unknown key '{key}': {hint}").format(file=where, key=one_line(key, 60), hint=hint)
 

@@ -1,0 +1,237 @@
+"""``tarot-tui train [RECIPE] [--set key=value]… [--dry-run] [--follow] [--name SLUG]``"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from tarot_tui.cli.output import emit, findings, project_of, say
+from tarot_tui.errors import Refused
+from tarot_tui.locale import _
+from tarot_tui.text import duration, size
+
+if TYPE_CHECKING:
+    from tarot_tui.project import Project
+    from tarot_tui.training.plan import Plan
+    from tarot_tui.training.recipe import Recipe
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Declare the verb's own options."""
+    parser.add_argument(
+        "recipe",
+        nargs="?",
+        metavar="RECIPE",
+        help=_("a name in recipes/, or a file (default: the only one there)"),
+    )
+    parser.add_argument(
+        "--set",
+        dest="overrides",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help=_("change one key of the recipe; may be repeated"),
+    )
+    parser.add_argument("--keys", action="store_true", help=_("list every key of a recipe and what it does"))
+    parser.add_argument("--dry-run", action="store_true", help=_("print the plan and start nothing"))
+    parser.add_argument("--follow", action="store_true", help=_("stay and print the log until it ends"))
+    parser.add_argument("--name", metavar="SLUG", help=_("the run's name (default: the recipe's)"))
+
+
+def run(args: Namespace) -> int:
+    """Plan, print the plan, and start the job unless told or advised not to."""
+    from tarot_tui.training.plan import plan_in_child
+
+    if args.keys:
+        return _print_keys(args)
+    project = project_of(args)
+    recipe, name = _recipe(project, args)
+    plan = plan_in_child(project, recipe, lambda line: say(args, line))
+    say(args, *plan_lines(recipe, plan), *findings(plan.findings))
+    if args.dry_run:
+        if args.json:
+            emit(plan.as_dict())
+        return Refused.exit_code if plan.refused else 0
+    return _start(args, project, recipe, plan, name)
+
+
+def plan_lines(recipe: Recipe, plan: Plan) -> list[str]:
+    """The plan for people, within 80 columns."""
+    rows = [
+        (_("model"), _model(recipe, plan)),
+        (_("device"), f"{plan.device['name']}, {plan.precision}"),
+        (_("samples"), _samples(plan)),
+        (
+            _("tokens"),
+            _("{tokens:,} an epoch, {share:.0%} of them learned").format(
+                tokens=plan.tokens, share=plan.supervised_tokens / max(plan.tokens, 1)
+            ),
+        ),
+        (
+            _("length"),
+            _("median {p50}, 95% up to {p95}, longest {max} of {cutoff}").format(
+                **plan.length, cutoff=recipe.cutoff_len
+            ),
+        ),
+        (
+            _("cut"),
+            _("{cut} samples, {answers} answers").format(cut=plan.truncated, answers=plan.answers_cut),
+        ),
+        (
+            _("steps"),
+            _("{steps} ({epoch} an epoch), {warmup} of them warm-up").format(
+                steps=plan.steps, epoch=plan.steps_per_epoch, warmup=plan.warmup
+            ),
+        ),
+        (_("loss curve"), _("{count} points").format(count=plan.loss_points)),
+        (_("checkpoints"), _checkpoints(recipe, plan)),
+        (
+            _("memory"),
+            _("{low} to {high}; {free} free").format(
+                low=size(plan.memory["low"]), high=size(plan.memory["high"]), free=size(plan.device["free"])
+            ),
+        ),
+        ("", _parts(plan)),
+        (
+            _("disk"),
+            _("up to {needed}; {free} free").format(needed=size(plan.disk_bytes), free=size(plan.disk_free)),
+        ),
+        (_("time"), _time(plan)),
+    ]
+    return _aligned(rows)
+
+
+def _recipe(project: Project, args: Namespace) -> tuple[Recipe, str]:
+    from tarot_tui.project import safe_name
+    from tarot_tui.training.recipe import find, load
+
+    # With a dataset given on the command line no file is needed.
+    by_hand = any(override.partition("=")[0].strip() == "dataset" for override in args.overrides)
+    path = None if args.recipe is None and by_hand else find(project, args.recipe)
+    recipe = load(project, path, args.overrides)
+    name = args.name or (path.stem if path else "-".join(recipe.dataset))
+    return recipe, safe_name(name, _("run")) if args.name else name
+
+
+def _start(args: Namespace, project: Project, recipe: Recipe, plan: Plan, name: str) -> int:
+    from tarot_tui.jobs.follow import closing_words, exit_code, follow
+    from tarot_tui.training.launch import launch
+
+    job = launch(project, recipe, name, plan)
+    say(args, "", _("Training as {job}. It goes on when this terminal is closed.").format(job=job.name))
+    if not args.follow:
+        if args.json:
+            emit({"job": job.name, "state": "running", "plan": plan.as_dict()})
+        elif args.quiet:
+            print(job.name)
+        say(args, "  tarot-tui watch " + job.name, "  tarot-tui stop " + job.name)
+        return 0
+    ended = follow(job, on_line=lambda line: say(args, line))
+    if args.json:
+        emit({"job": job.name, "state": ended.state, "reason": ended.reason, "plan": plan.as_dict()})
+    say(args, closing_words(job, ended))
+    return exit_code(ended)
+
+
+def _model(recipe: Recipe, plan: Plan) -> str:
+    kind = f"QLoRA {recipe.quantization_bit} bit" if recipe.quantization_bit else "LoRA"
+    return _("{name} ({all}), {kind} {part}").format(
+        name=recipe.model_name_or_path.rpartition("/")[2],
+        all=_count(plan.parameters),
+        kind=kind,
+        part=_count(plan.trainable),
+    )
+
+
+def _count(number: int) -> str:
+    for unit, value in (("B", 1e9), ("M", 1e6), ("k", 1e3)):
+        if number >= value:
+            return f"{number / value:.3g} {unit}"
+    return str(number)
+
+
+def _samples(plan: Plan) -> str:
+    if plan.held_out:
+        return _("{count}, and {held_out} only measured on").format(
+            count=plan.samples, held_out=plan.held_out
+        )
+    return str(plan.samples)
+
+
+def _checkpoints(recipe: Recipe, plan: Plan) -> str:
+    kept = min(len(plan.checkpoints), recipe.save_total_limit)
+    return _("{count}, every {every} steps and at the end; {kept} kept").format(
+        count=len(plan.checkpoints), every=recipe.save_steps, kept=kept
+    )
+
+
+def _parts(plan: Plan) -> str:
+    names = {
+        "weights": _("weights"),
+        "lora": "LoRA",
+        "activations": _("activations"),
+        "logits": _("logits"),
+        "context": _("libraries"),
+    }
+    # Number and unit stay on one line.
+    return ", ".join(
+        f"{names[part]} {size(plan.memory[part])}".replace(" ", "\N{NO-BREAK SPACE}") for part in names
+    )
+
+
+def _time(plan: Plan) -> str:
+    if plan.seconds_estimate is None:
+        return _("not known before a first run of this model here")
+    return _("about {time}, as fast as {run} was").format(
+        time=duration(plan.seconds_estimate), run=plan.seconds_from
+    )
+
+
+def _aligned(rows: Iterable[tuple[str, str]], width: int = 80) -> list[str]:
+    """Labels and values in two columns; values are wrapped at commas and spaces, wide characters counted as two."""
+    from rich.cells import cell_len
+
+    rows = list(rows)
+    label = max(cell_len(name) for name, _value in rows)
+    lines = []
+    for name, value in rows:
+        head = name + " " * (label - cell_len(name)) + "  "
+        for part in _wrapped(value, width - label - 2):
+            lines.append((head + part).rstrip())
+            head = " " * (label + 2)
+    return lines
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    from rich.cells import cell_len
+
+    lines = [""]
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}" if lines[-1] else word
+        if cell_len(longer) <= width or not lines[-1]:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
+
+
+def _print_keys(args: Namespace) -> int:
+    from tarot_tui.training.recipe import fields
+
+    if args.json:
+        emit([{**asdict(field), "type": field.type.__name__} for field in fields()])
+        return 0
+    for field in fields():
+        default = "" if field.default in (None, []) else f": {_shown(field.default)}"
+        print(field.name + default)
+        for line in _wrapped(f"{field.help} ({field.allowed})", 74):
+            print(f"      {line}")
+    return 0
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)

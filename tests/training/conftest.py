@@ -1,0 +1,79 @@
+"""A dataset of a few cards, and ways to train it: as a job, or inside the test's own process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tarot_tui.project import Project
+from tarot_tui.training.recipe import Recipe
+
+CARDS = (
+    "The Fool",
+    "The Magician",
+    "The Moon",
+    "The Sun",
+    "Death",
+    "Justice",
+    "Strength",
+    "The Star",
+    "The Tower",
+)
+
+
+@pytest.fixture
+def cards(project: Project) -> Project:
+    """``project`` with the dataset ``cards``: nine short English samples."""
+    _add_dataset(
+        project,
+        "cards",
+        [(f"What does {card} mean?", f"{card} is card {n}.") for n, card in enumerate(CARDS)],
+    )
+    return project
+
+
+@pytest.fixture
+def train_here(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """Runs a job's worker in this process, as its supervisor would in one of its own."""
+
+    def train(job: Path) -> None:
+        from tarot_tui.training.engines import native
+
+        monkeypatch.setenv("TAROT_JOB_DIR", str(job))
+        native.main()
+
+    return train
+
+
+@pytest.fixture
+def add_dataset() -> Callable[[Project, str, list[tuple[str, str]]], None]:
+    """Writes and registers an Alpaca dataset of (question, answer) pairs."""
+    return _add_dataset
+
+
+@pytest.fixture
+def metrics() -> Callable[[Path], list[dict]]:
+    """Reads the lines of a job's ``trainer_log.jsonl``."""
+    return lambda job: [json.loads(line) for line in (job / "trainer_log.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture
+def tiny_recipe(tiny_llama: Path) -> Callable[..., Recipe]:
+    """Makes recipes that are quick on the tiny model, and have epochs, accumulation and checkpoints."""
+    values = {
+        "model_name_or_path": str(tiny_llama), "dataset": "cards", "per_device_train_batch_size": 2,
+        "gradient_accumulation_steps": 2, "num_train_epochs": 3, "learning_rate": 1e-2, "lora_rank": 4,
+        "save_steps": 2, "save_total_limit": 10, "gradient_checkpointing": False,
+    }  # fmt: skip
+    return lambda **changes: Recipe(**{**values, **changes})
+
+
+def _add_dataset(project: Project, name: str, pairs: list[tuple[str, str]]) -> None:
+    from tarot_tui.data import registry, samples
+
+    rows = [{"instruction": question, "input": "", "output": answer} for question, answer in pairs]
+    samples.write(project.data / f"{name}.json", rows)
+    registry.register(project, name, registry.alpaca(f"{name}.json", system=False))
