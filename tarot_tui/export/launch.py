@@ -40,39 +40,62 @@ def launch(
     it for what suits the base. name: None for the run's own. Raises BadInput for a run without an adapter or an
     unknown quantisation, Refused when the base is no longer the one trained on or the name is taken.
     """
-    from tarot_tui.export import blas
     from tarot_tui.jobs.find import slug
-    from tarot_tui.jobs.launch import start
-    from tarot_tui.jobs.spec import create
 
     trained = find_trained(run)
     quants = check_quants(quants) or ([] if merge else [default_quant(trained.base)])
-    name = safe_name(name or slug(run), _("model"))
-    if name in releases(project) and not replace:
-        raise Refused(
-            _("There is a model '{name}' already: choose another with -o NAME, or --replace it.").format(
-                name=name
-            )
-        )
     request = {
-        "project": str(project.root.resolve()),
-        "name": name,
         "run": run.name,
         "adapter": trained.adapter.relative_to(run).as_posix(),
         "step": trained.step,
         "base": str(trained.base),
         "quants": quants,
         "merge": merge,
-        "replace": replace,
         **{key: trained.request.get(key) for key in _CARRIED},
     }
+    return _start(project, name or slug(run), request, replace)
+
+
+def launch_base(project: Project, base: Path, quants: list[str], name: str, *, replace: bool = False) -> Path:
+    """Start exporting a model as it is, without an adapter: something to compare a trained one with.
+
+    Raises BadInput for a folder that is no whole model, and otherwise as :func:`launch`.
+    """
+    from tarot_tui.training.base import check, fingerprint
+
+    folder = check(base.absolute())
+    request = {
+        "run": "",
+        "adapter": None,
+        "step": None,
+        "base": str(folder),
+        "base_fingerprint": fingerprint(folder),
+        "quants": check_quants(quants) or [default_quant(folder)],
+        "merge": False,
+    }
+    return _start(project, name, request, replace)
+
+
+def _start(project: Project, name: str, request: dict[str, Any], replace: bool) -> Path:
+    from tarot_tui.export import blas
+    from tarot_tui.jobs.launch import start
+    from tarot_tui.jobs.spec import create
+
+    safe_name(name, _("model"))
+    if name in releases(project) and not replace:
+        raise Refused(
+            _("There is a model '{name}' already: choose another with -o NAME, or --replace it.").format(
+                name=name
+            )
+        )
+    place = {"project": str(project.root.resolve()), "name": name, "replace": replace}
     environment = blas.environment() | {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
     folder = create(
         project,
         "export",
         f"export-{name}",
         ["{python}", "-m", "tarot_tui.export.worker"],
-        request,
+        place | request,
         environment,
         title=_("export {name}").format(name=name),
     )

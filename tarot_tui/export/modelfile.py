@@ -25,7 +25,8 @@ def modelfile(
     commands += [(key, str(value)) for key, value in parameters.items()]
     commands += [("stop", stop) for stop in stops]
     text = "".join(f"{_line(name, value)}\n" for name, value in commands)
-    return text if parse(text) == commands else None
+    quotes = any('"""' in value for _name, value in commands)  # read by some versions only
+    return text if parse(text) == commands and not quotes else None
 
 
 def _line(name: str, value: str) -> str:

@@ -7,6 +7,7 @@ conversations alike; so whatever the extraction gets wrong, a wrong template is 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -35,8 +36,8 @@ _ANSWERS = ("⟦answer 1⟧", "⟦answer 2⟧")
 _ROLES = ("system", "user", "assistant")
 
 
-class _Unconvertible(Exception):
-    """Why no Go template was made: one translated clause."""
+class Unconvertible(Exception):
+    """Why a template is not, or cannot become, the Go template: one translated clause."""
 
 
 @dataclass(frozen=True)
@@ -103,12 +104,12 @@ def template_of(model_dir: Path, adds_bos: bool | None = None) -> TemplateReport
         roles = _trimmed_roles(jinja, slots.mode)
         source = _go(slots)
         if difference := check(source, jinja, skip, slots.mode, roles, stops):
-            raise _Unconvertible(
+            raise Unconvertible(
                 _("the best candidate renders {go} where the tokenizer renders {jinja}").format(
                     go=repr(difference[1]), jinja=repr(difference[0])
                 )
             )
-    except (CannotRender, _Unconvertible) as error:
+    except (CannotRender, Unconvertible) as error:
         reason = _("The chat template cannot be turned into Ollama's exactly: {reason}.").format(reason=error)
         return TemplateReport(None, stops=stops, reason=reason)
     who = "runtime" if runtime_bos else "template" if prints_bos else "nobody"
@@ -130,7 +131,7 @@ def check(
 
     skip: characters at the beginning of the tokenizer's text (its BOS) that the runtime adds by itself.
     """
-    render_go = _go_renderer(source)
+    render_go = go_renderer(source)
     # An answer that was begun is continued: nothing may follow it.
     whole, begun = jinja.render(_chat(2, system=False))[skip:], _chat(2, system=False)[:-1]
     difference = first_difference(
@@ -147,7 +148,7 @@ def _refuse_dates(jinja: ChatTemplate) -> None:
     # What today's date prints would be frozen in a Go template, and wrong tomorrow.
     other = ChatTemplate(jinja.source, jinja.tokens, now=lambda: datetime(2001, 2, 3, 4, 5, 6))
     if any(jinja.render(_chat(n, system=False)) != other.render(_chat(n, system=False)) for n in (1, 2)):
-        raise _Unconvertible(_("it prints the date of the day"))
+        raise Unconvertible(_("it prints the date of the day"))
 
 
 def _excerpts(one: str, other: str) -> tuple[str, str]:
@@ -158,7 +159,8 @@ def _excerpts(one: str, other: str) -> tuple[str, str]:
     return one_line(one[start : same + 30]), one_line(other[start : same + 30])
 
 
-def _go_renderer(source: str) -> Any:
+def go_renderer(source: str) -> Callable[[Messages], str]:
+    """Renders conversations with the Go template ``source`` as Ollama does. Raises Unconvertible when it is none."""
     try:
         from gotpl import Template
         from gotpl.errors import TemplateError
@@ -169,7 +171,7 @@ def _go_renderer(source: str) -> Any:
     try:
         template = Template(source)
     except TemplateError as error:
-        raise _Unconvertible(one_line(str(error))) from error
+        raise Unconvertible(one_line(str(error))) from error
 
     def render(messages: Messages) -> str:
         # The data that Ollama gives a template: template/template.go, Execute.
@@ -180,7 +182,7 @@ def _go_renderer(source: str) -> Any:
         try:
             return template.render(data)
         except TemplateError as error:
-            raise _Unconvertible(one_line(str(error))) from error
+            raise Unconvertible(one_line(str(error))) from error
 
     return render
 
@@ -196,9 +198,9 @@ def _chat(turns: int, *, system: bool) -> Messages:
 def _extract(jinja: ChatTemplate, skip: int) -> _Slots:
     pieces = {n: _split(jinja, _chat(n, system=False), skip) for n in (1, 2, 3)}
     start, generate = pieces[1]
-    _, answer, turn, _ = pieces[2]
+    answer, turn = pieces[2][1:3]
     if pieces[2] != [start, answer, turn, generate] or pieces[3] != [start, *(answer, turn) * 2, generate]:
-        raise _Unconvertible(_("a turn is written differently depending on where it stands"))
+        raise Unconvertible(_("a turn is written differently depending on where it stands"))
     plain = _Slots(start, answer, turn, generate)
     return _with_system(plain, jinja, skip)
 
@@ -217,7 +219,7 @@ def _with_system(plain: _Slots, jinja: ChatTemplate, skip: int) -> _Slots:
     # Mistral's way: the system prompt stands in the last user's turn, between its opening and its text.
     before, after, _generate = _cut(texts[1], [_SYSTEM, _USERS[0]])
     if not before.startswith(start):
-        raise _Unconvertible(_("the system prompt changes the text before it"))
+        raise Unconvertible(_("the system prompt changes the text before it"))
     return _Slots(start, answer, turn, generate, "last", before.removeprefix(start), after)
 
 
@@ -229,7 +231,7 @@ def _cut(text: str, marks: list[str]) -> list[str]:
     pieces = []
     for mark in marks:
         if text.count(mark) != 1:
-            raise _Unconvertible(_("a message is left out, repeated or moved"))
+            raise Unconvertible(_("a message is left out, repeated or moved"))
         piece, _mark, text = text.partition(mark)
         pieces.append(piece)
     return [*pieces, text]

@@ -51,8 +51,10 @@ class Export:
         return Path(self.request["base"])
 
     @property
-    def adapter(self) -> Path:
-        """The adapter's folder: the run's own, or one of its checkpoints."""
+    def adapter(self) -> Path | None:
+        """The adapter's folder: the run's own, or one of its checkpoints. None: the base is exported as it is."""
+        if not self.request["run"]:
+            return None
         return self.project.jobs / self.request["run"] / self.request["adapter"]
 
     @property
@@ -118,9 +120,10 @@ def _begin(export: Export) -> Export:
     """Take up what an earlier attempt, or the release to be replaced, finished from the same adapter and base."""
     if (export.target / FILE).is_file() and not export.request["replace"]:
         raise Refused(_("There is a model '{name}' already.").format(name=export.request["name"]))
+    adapter = export.adapter
     key = {
-        "adapter": _sha256(export.adapter / "adapter_model.safetensors"),
-        "config": _sha256(export.adapter / "adapter_config.json"),
+        "adapter": _sha256(adapter / "adapter_model.safetensors") if adapter else None,
+        "config": _sha256(adapter / "adapter_config.json") if adapter else None,
         "base": export.request.get("base_fingerprint") or _sha256(export.base / "config.json"),
     }
     if step := export.request.get("step"):
@@ -165,8 +168,10 @@ def _preflight(export: Export) -> None:
     from tarot_tui.export.safetensors_file import Checkpoint
 
     config = check_base(export.base)
-    with Checkpoint(export.base) as base, Adapter(export.adapter) as adapter:
-        make_plan(base, adapter, config)
+    with ExitStack() as stack:
+        base = stack.enter_context(Checkpoint(export.base))
+        if export.adapter:
+            make_plan(base, stack.enter_context(Adapter(export.adapter)), config)
         shapes = [base[name].shape for name in base]
         needed = sum(estimate(QUANTS[quant], shapes) for quant in export.missing())
         needed += base.size if _to_merge(export) else 0

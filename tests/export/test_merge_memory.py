@@ -1,0 +1,84 @@
+"""The promise that a merge fits anywhere: memory does not grow with the model."""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tarot_tui.export.safetensors_file import encode
+
+ROWS, WIDTH, TENSORS = 6400, 4096, 6  # 6 × 52 MB in bf16
+NAMES = [f"model.layers.{i}.mlp.up_proj.weight" for i in range(TENSORS)]
+
+WORK = """
+import os, sys
+from tarot_tui.export import worker
+assert worker.main() == 0
+words = open("/proc/self/status").read().split()
+print("peak", words[words.index("VmHWM:") + 1])
+assert "torch" not in sys.modules and "transformers" not in sys.modules
+"""
+
+
+def write(path: Path, dtype: str, tensors: dict[str, tuple[int, int]], row: np.ndarray) -> None:
+    """A safetensors file whose rows all are ``row``, repeated or cut to their width."""
+    header, end = {}, 0
+    rows = {shape[1]: encode(np.resize(row, shape[1]), dtype).tobytes() for shape in tensors.values()}
+    for name, shape in tensors.items():
+        size = shape[0] * len(rows[shape[1]])
+        header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [end, end + size]}
+        end += size
+    text = json.dumps(header).encode()
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        for shape in tensors.values():
+            for _row in range(shape[0]):
+                file.write(rows[shape[1]])
+
+
+@pytest.fixture
+def big(tmp_path) -> tuple[Path, Path]:
+    """A base of 315 MB, half of which an adapter of rank 16 changes."""
+    base, adapter = tmp_path / "base", tmp_path / "adapter"
+    base.mkdir()
+    adapter.mkdir()
+    row = np.random.default_rng(0).standard_normal(WIDTH).astype(np.float32)
+    write(base / "model.safetensors", "BF16", dict.fromkeys(NAMES, (ROWS, WIDTH)), row)
+    (base / "config.json").write_text('{"architectures": ["LlamaForCausalLM"]}')
+    (base / "tokenizer.json").write_text("{}")
+    modules = [f"base_model.model.{name.removesuffix('.weight')}" for name in NAMES[:3]]
+    factors = {f"{module}.lora_A.weight": (16, WIDTH) for module in modules}
+    factors |= {f"{module}.lora_B.weight": (ROWS, 16) for module in modules}
+    write(adapter / "adapter_model.safetensors", "F32", factors, row / 10)
+    (adapter / "adapter_config.json").write_text('{"peft_type": "LORA", "r": 16, "lora_alpha": 32}')
+    return base, adapter
+
+
+def test_a_merge_stays_under_64_megabytes(big, project, in_child, monkeypatch):
+    from tarot_tui.jobs.spec import create
+
+    base, adapter = big
+    request = {
+        "project": str(project.root), "name": "big", "run": adapter.name, "adapter": str(adapter), "base": str(base),
+        "quants": [], "merge": True, "replace": False,
+    }  # fmt: skip
+    job = create(project, "export", "big", ["-"], request)
+    monkeypatch.setenv("TAROT_JOB_DIR", str(job))
+    said = in_child(WORK).splitlines()
+    assert int(said[-1].split()[1]) < 64_000, said
+    merged = project.models / "big/merged/model.safetensors"
+    assert merged.stat().st_size == (base / "model.safetensors").stat().st_size + merged_header_difference(
+        base, merged
+    )
+    assert json.loads((job / "result.json").read_text())["outcome"] == "finished"
+
+
+def merged_header_difference(base: Path, merged: Path) -> int:
+    lengths = [
+        struct.unpack("<Q", open(path, "rb").read(8))[0] for path in (base / "model.safetensors", merged)
+    ]
+    return lengths[1] - lengths[0]
