@@ -1,4 +1,4 @@
-"""``tarot-tui export RUN [--quant q4_k_m,q8_0] [--merge] [-o NAME]``"""
+"""``tarot-tui export RUN [--quant q4_k_m,q8_0] [--merge] [-o NAME]``, or ``export --base MODEL -o NAME``"""
 
 from __future__ import annotations
 
@@ -6,16 +6,22 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from tarot_tui.cli.output import emit, findings, project_of, say
+from tarot_tui.cli.progress import Progress
+from tarot_tui.errors import BadInput
 from tarot_tui.export.kquants import QUANTS
 from tarot_tui.locale import _
 from tarot_tui.project import Project
-from tarot_tui.text import size
 
 
 def arguments(parser: ArgumentParser) -> None:
     """Declare the verb's own options."""
     parser.add_argument(
-        "run", metavar="RUN", help=_("a run's name, the beginning of it, or -1 for the latest")
+        "run", nargs="?", metavar="RUN", help=_("a run's name, the beginning of it, or -1 for the latest")
+    )
+    parser.add_argument(
+        "--base",
+        metavar="MODEL",
+        help=_("instead of a run: a model as it is, by its folder or its name on the hub"),
     )
     parser.add_argument(
         "--quant",
@@ -35,19 +41,15 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Start the export, follow it, and say what came out and what to do with it."""
-    from tarot_tui.export.launch import default_quant, find_trained, launch
-    from tarot_tui.jobs.find import resolve
     from tarot_tui.jobs.follow import closing_words, exit_code, follow
 
     project = project_of(args)
-    trained = resolve(project, args.run, "train")
-    quants = args.quant.split(",") if args.quant else []
-    if not quants and not args.merge:
-        quants = [default_quant(find_trained(trained).base)]
-        say(args, _("No --quant given: {quant} suits the size of this base.").format(quant=quants[0]))
-    job = launch(project, trained, quants, args.merge, args.output, replace=args.replace)
+    if bool(args.run) == bool(args.base):
+        raise BadInput(_("Say what to export: either a RUN or --base MODEL."))
+    job = _launch_base(args, project) if args.base else _launch(args, project)
     say(args, _("Exporting as {job}; it goes on when this terminal is closed.").format(job=job.name))
-    ended = follow(job, on_line=lambda line: say(args, line), on_status=_progress(args))
+    with Progress(args) as progress:
+        ended = follow(job, on_line=lambda line: None, on_status=progress.show)
     if ended.state == "finished":
         return _report(args, project, job)
     if args.json:
@@ -57,20 +59,30 @@ def run(args: Namespace) -> int:
     return ended.exit_code if ended.state == "failed" and ended.exit_code in (2, 3) else exit_code(ended)
 
 
-def _progress(args: Namespace):
-    """Say every tenth of the way, which reads well in a pipe too."""
-    said = -1
+def _launch(args: Namespace, project: Project) -> Path:
+    from tarot_tui.export.launch import default_quant, find_trained, launch
+    from tarot_tui.jobs.find import resolve
 
-    def on_status(status) -> None:
-        nonlocal said
-        if not status.total or status.unit != "bytes" or status.step is None:
-            return
-        tenth = 10 * status.step // status.total
-        if tenth != said:
-            said = tenth
-            say(args, f"{10 * tenth:3d} %  {status.what}  {size(status.step)} / {size(status.total)}")
+    trained = resolve(project, args.run, "train")
+    quants = _quants(args)
+    if not quants and not args.merge:
+        quants = [default_quant(find_trained(trained).base)]
+        say(args, _("No --quant given: {quant} suits the size of this base.").format(quant=quants[0]))
+    return launch(project, trained, quants, args.merge, args.output, replace=args.replace)
 
-    return on_status
+
+def _launch_base(args: Namespace, project: Project) -> Path:
+    from tarot_tui.export.launch import launch_base
+    from tarot_tui.training.base import locate
+
+    if args.merge:
+        raise BadInput(_("--merge needs a run: without an adapter there is nothing to merge."))
+    base = locate(args.base, lambda line: say(args, line), project.root)
+    return launch_base(project, base, _quants(args), args.output or base.name, replace=args.replace)
+
+
+def _quants(args: Namespace) -> list[str]:
+    return args.quant.split(",") if args.quant else []
 
 
 def _report(args: Namespace, project: Project, job: Path) -> int:
