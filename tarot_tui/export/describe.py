@@ -70,20 +70,17 @@ def context(base: Path, trained: int | None) -> int:
 def trained_system(export: Export) -> tuple[str, list[Finding]]:
     """The system prompt of every sample that was trained on, or nothing when they do not share one."""
     names = export.request.get("dataset") or []
-    names = names.split(",") if isinstance(names, str) else names
     if not names:
         return "", []
-    from tarot_tui.data.dataset import load as load_dataset
+    from tarot_tui.data.dataset import conversations as read_dataset
 
+    limit = export.request.get("max_samples")
     try:
-        systems = {
-            str(sample.get("system") or "")
-            for name in names
-            for sample in load_dataset(export.project, name.strip())
-        }
+        trained = [one for name in names for one in read_dataset(export.project, name)[:limit]]
     except (TarotError, OSError) as error:
         text = _("The training's system prompt could not be looked up, so the model is served without one.")
         return "", [Finding("export.system_unknown", "warning", text, str(error))]
+    systems = {one[0]["content"] if one[0]["role"] == "system" else "" for one in trained}
     if len(systems) > 1:
         text = _("The samples have {count} different system prompts, so the model is served without one.")
         return "", [Finding("export.systems", "info", text.format(count=len(systems)))]

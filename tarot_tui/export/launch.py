@@ -103,7 +103,7 @@ def _start(project: Project, name: str, request: dict[str, Any], replace: bool) 
     return folder
 
 
-_CARRIED = ("model_name_or_path", "base_fingerprint", "dataset", "cutoff_len")
+_CARRIED = ("model_name_or_path", "base_fingerprint", "dataset", "max_samples", "cutoff_len")
 
 
 def find_trained(run: Path) -> Trained:
