@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -76,11 +77,18 @@ def command() -> list[str]:
 
 def environment(plan: Plan) -> dict[str, str]:
     """What the worker needs in its environment: the one GPU that was chosen, and no way to the hub."""
-    found = {"HF_HUB_OFFLINE": "1"}
     if plan.device["kind"] == "cuda":
         # NVML counts GPUs by their place on the bus; CUDA by speed unless told.
-        found |= {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": plan.device["index"]}
-    return found
+        chosen = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": plan.device["index"]}
+    else:
+        chosen = {name: value for name, value in _ON_A_CPU.items() if name not in os.environ}
+    return {"HF_HUB_OFFLINE": "1", **chosen}
+
+
+#: Threads of OpenMP that wait for each other in a busy loop, as they do by default, make a training more than ten times
+#: slower as soon as anything else runs on the machine. And memory that the forward pass frees must be there for the
+#: backward pass, which is another thread with, by default, another arena: a third of the peak.
+_ON_A_CPU = {"OMP_WAIT_POLICY": "PASSIVE", "MALLOC_ARENA_MAX": "1"}
 
 
 def accelerate_config(plan: Plan) -> str:
