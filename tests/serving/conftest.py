@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -47,3 +48,62 @@ def release(tmp_path):
         license="Apache-2.0",
         conversations=[conversation(SYSTEM, "愚者正位?"), conversation(SYSTEM, "a", "b", "c {{ d }}")],
     )
+
+
+@pytest.fixture(scope="session")
+def make_gguf(smollm2, tmp_path_factory):
+    """Writes a two-layer Llama of random weights with SmolLM2's tokenizer: ``make_gguf(template, add_bos)`` → path.
+
+    Quick to load and to run; its prompts and token counts are those of a real model.
+    """
+    import numpy as np
+    from gguf import GGUFWriter
+
+    tokenizer = json.loads((smollm2 / "tokenizer.json").read_text("utf-8"))
+    vocabulary = sorted(tokenizer["model"]["vocab"], key=tokenizer["model"]["vocab"].__getitem__)
+    special = {token["content"] for token in tokenizer["added_tokens"]}
+    merges = [" ".join(pair) if isinstance(pair, list) else pair for pair in tokenizer["model"]["merges"]]
+    width, inner, random = 64, 128, np.random.default_rng(0)
+
+    def make(template: str | None, add_bos: bool = False) -> Path:
+        path = tmp_path_factory.mktemp("gguf") / "tiny.gguf"
+        writer = GGUFWriter(path, "llama")
+        writer.add_context_length(2048)
+        writer.add_embedding_length(width)
+        writer.add_block_count(2)
+        writer.add_feed_forward_length(inner)
+        writer.add_head_count(2)
+        writer.add_head_count_kv(2)
+        writer.add_layer_norm_rms_eps(1e-5)
+        writer.add_rope_dimension_count(width // 2)
+        writer.add_tokenizer_model("gpt2")
+        writer.add_tokenizer_pre("smollm")
+        writer.add_token_list(vocabulary)
+        writer.add_token_types([3 if token in special else 1 for token in vocabulary])
+        writer.add_token_merges(merges)
+        writer.add_bos_token_id(1)
+        writer.add_eos_token_id(2)
+        writer.add_add_bos_token(add_bos)
+        if template is not None:
+            writer.add_chat_template(template)
+        shapes = {"token_embd": (len(vocabulary), width), "output_norm": (width,)}
+        for layer in range(2):
+            shapes |= {f"blk.{layer}.{name}": (width, width) for name in ("attn_q", "attn_k", "attn_v", "attn_output")}
+            shapes |= {f"blk.{layer}.{name}": (inner, width) for name in ("ffn_gate", "ffn_up")}
+            shapes |= {f"blk.{layer}.ffn_down": (width, inner)}
+            shapes |= {f"blk.{layer}.{name}": (width,) for name in ("attn_norm", "ffn_norm")}
+        for name, shape in shapes.items():
+            writer.add_tensor(f"{name}.weight", random.normal(0, 0.1, shape).astype(np.float32))
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
+        return path
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_gguf(smollm2, make_gguf) -> Path:
+    """The tiny model with SmolLM2's own chat template."""
+    return make_gguf((smollm2 / "chat_template.jinja").read_text("utf-8"))
