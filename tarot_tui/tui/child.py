@@ -57,14 +57,23 @@ def typed(argv: Sequence[str]) -> str:
 async def run(
     project: Project, argv: Sequence[str], on_document: Callable[[Any], None] = lambda _document: None
 ) -> Answer:
-    """Run ``tarot-tui ARGV --json`` in the project folder, in a session of its own.
+    """``tarot-tui ARGV --json``, run in the project folder; ``on_document`` is told every JSON line as it arrives."""
+    return await ask(project, "tarot_tui", [*argv, "--json"], on_document)
 
-    ``on_document`` is told every JSON line as it arrives. When the caller is cancelled the child and its children
-    are ended.
+
+async def ask(
+    project: Project,
+    module: str,
+    argv: Sequence[str],
+    on_document: Callable[[Any], None] = lambda _document: None,
+) -> Answer:
+    """``python -m MODULE ARGV`` in the project folder, in a session of its own.
+
+    When the caller is cancelled the child and its children are ended.
     """
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "tarot_tui", *argv, "--json"),
+        *("-m", module, *argv),
         cwd=project.root,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,

@@ -28,14 +28,15 @@ def train(recipe: str, changes: Mapping[str, str] | None = None, *, dry_run: boo
     return ["train", recipe, *sets, *(["--dry-run"] if dry_run else [])]
 
 
-def export(run: str, quants: Sequence[str], name: str) -> list[str]:
+def export(run: str, quants: Sequence[str], name: str, *, replace: bool = False) -> list[str]:
     """Make a release of a run."""
-    return ["export", run, "--quant", ",".join(quants), "-o", name]
+    return ["export", run, "--quant", ",".join(quants), "-o", name, *(["--replace"] if replace else [])]
 
 
-def ollama_import(release: str, host: str = "") -> list[str]:
-    """Import a release into Ollama."""
-    return ["ollama", "import", release, *(["--host", host] if host else [])]
+def ollama_import(release: str, *, name: str = "", host: str = "", replace: bool = False) -> list[str]:
+    """Import a release into Ollama, under its own name unless ``name`` is given."""
+    options = [*(["--as", name] if name else []), *(["--host", host] if host else [])]
+    return ["ollama", "import", release, *options, *(["--replace"] if replace else [])]
 
 
 def chat(release: str) -> list[str]:

@@ -21,7 +21,8 @@ class Key:
 
     keys: as Textual writes them, several separated by commas. shown: how people read them.
     action: a Textual action of the screen, or of the app when it starts with ``app.``; ``{key}`` stands for the
-    key pressed. label, help: translatable, two words at most and one sentence.
+    key pressed; empty: a widget of the screen binds it, the table only tells of it.
+    label, help: translatable, two words at most and one sentence.
     quiet: listed in the help only, not in the key line.
     """
 
@@ -37,6 +38,7 @@ class Key:
         return [
             Binding(key, self.action.format(key=key), _(self.label), show=False)
             for key in self.keys.split(",")
+            if self.action
         ]
 
 

@@ -42,6 +42,11 @@ class StepScreen(Screen[None]):
         self.project = project
         self._primary: Callable[[], None] | None = None
 
+    @property
+    def _keys(self) -> tuple[Key, ...]:
+        main, *others = keys.WIZARD
+        return (main, *self.KEYS, *others)
+
     # ---- what a step fills in
 
     def body(self) -> Iterable[Widget]:
@@ -81,7 +86,7 @@ class StepScreen(Screen[None]):
                     yield Button("", id="primary", compact=True, disabled=True)
                     yield from self.buttons()
                 yield ShellLine(self.project.root)
-        yield KeyLine((*self.KEYS, *keys.WIZARD))
+        yield KeyLine(self._keys)
 
     def on_screen_resume(self) -> None:
         """The step comes up: what the folder says now is what it shows."""
@@ -189,4 +194,4 @@ class StepScreen(Screen[None]):
         """Show the keys."""
         from tarot_tui.tui.screens.help import HelpScreen
 
-        self.app.push_screen(HelpScreen((*self.KEYS, *keys.WIZARD)))
+        self.app.push_screen(HelpScreen(self._keys))

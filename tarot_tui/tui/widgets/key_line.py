@@ -1,4 +1,4 @@
-"""The keys that matter now, on the last line."""
+"""The keys that matter now, on the last line of a screen."""
 
 from __future__ import annotations
 
@@ -10,22 +10,24 @@ from textual.widget import Widget
 from tarot_tui.locale import _
 from tarot_tui.tui.keys import Key
 
+#: Keys at the end of a table that are shown at any width: the way to help, and out.
+_ALWAYS = 2
+
 
 class KeyLine(Widget):
-    """As many keys of a table as fit, in its order. Unlike Textual's Footer it repaints only when it changes."""
+    """As many keys of a table as fit, in its order; the last two always. Repaints only when it changes."""
 
     def __init__(self, keys: Sequence[Key]) -> None:
         super().__init__()
         self._keys = keys
 
     def render(self) -> Content:
-        """The line, cut at a whole key."""
-        line = Content("")
-        for key in self._keys:
-            if key.quiet:
-                continue
-            piece = Content.styled(key.shown, "bold $footer-key-foreground") + Content(f" {_(key.label)}  ")
-            if line.cell_length + piece.cell_length > self.size.width + 2:
-                break
-            line += piece
-        return line
+        """The line, without the keys for which there is no room."""
+        pieces = [
+            Content.styled(key.shown, "bold $footer-key-foreground") + Content(f" {_(key.label)}  ")
+            for key in self._keys
+            if not key.quiet
+        ]
+        while len(pieces) > _ALWAYS and sum(piece.cell_length for piece in pieces) > self.size.width + 2:
+            del pieces[-1 - _ALWAYS]
+        return Content("").join(pieces)

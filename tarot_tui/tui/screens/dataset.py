@@ -1,0 +1,288 @@
+"""Step 2: which documents, how a row becomes a sample, what the samples look like; then the build."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from textual.binding import Binding
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Input, Label, SelectionList, Static
+from textual.widgets.selection_list import Selection
+
+from tarot_tui.errors import TarotError
+from tarot_tui.findings import Finding
+from tarot_tui.locale import N_, _
+from tarot_tui.project import safe_name
+from tarot_tui.text import one_line, size
+from tarot_tui.tui import child, commands, steps
+from tarot_tui.tui.keys import Key
+from tarot_tui.tui.screens.step import StepScreen
+from tarot_tui.tui.widgets.choice import Choice
+from tarot_tui.tui.widgets.finding_list import FindingList
+from tarot_tui.tui.widgets.sample_view import SampleView
+
+_NO_TEMPLATE = ""
+
+
+class Documents(SelectionList[str], inherit_bindings=False):
+    """Files to tick. Enter is left to the main button, and at either end the arrows leave the list."""
+
+    BINDINGS = [
+        Binding("down", "move(1)", show=False),
+        Binding("up", "move(-1)", show=False),
+        Binding("space", "select", show=False),
+    ]
+
+    def action_move(self, by: int) -> None:
+        """The next file, or out of the list."""
+        place = (self.highlighted or 0) + by
+        if self.highlighted is not None and 0 <= place < self.option_count:
+            self.highlighted = place
+        elif by > 0:
+            self.screen.focus_next()
+        else:
+            self.screen.focus_previous()
+
+
+class DatasetScreen(StepScreen):
+    """The request with a live preview, then the report of the build."""
+
+    STEP = "dataset"
+    KEYS = (
+        Key(
+            "space",
+            "space",
+            "",
+            N_("tick"),
+            N_("Take a document, or leave it out; turn a choice."),
+            quiet=True,
+        ),
+        Key("b", "b", "build", N_("build"), N_("Build the dataset, also when it has been built before.")),
+    )
+    BINDINGS = KEYS[1].bindings()
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._typed_name = False
+        self._changed = False
+        self._added: list[str] = []
+        self.building = False
+
+    def body(self) -> Iterable[Widget]:
+        """Documents, template, name; the preview below."""
+        add = Input(id="add", compact=True, placeholder=_("another file or folder, then enter"))
+        name = Input(id="name", compact=True)
+        add.cursor_blink = name.cursor_blink = False
+        yield Documents(id="documents", compact=True)
+        yield Horizontal(Label(_("Add"), classes="label"), add, classes="row")
+        yield Horizontal(Label(_("Template"), classes="label"), Choice(id="template"), classes="row")
+        yield Horizontal(Label(_("Name"), classes="label"), name, classes="row")
+        yield Vertical(
+            SampleView(), Static(id="report", markup=False), FindingList(id="build-findings"), id="below"
+        )
+
+    # ---- what the folder says
+
+    def look(self) -> None:
+        """List the documents and templates as they are now, keeping what was chosen."""
+        if self.building:
+            return
+        self._list_documents()
+        templates = sorted(path.name for path in self.project.templates.glob("*.yaml"))
+        choice = self.query_one("#template", Choice)
+        wanted = choice.value if choice.values else self._suggested(templates)
+        choice.set_options(
+            [
+                *((name.removesuffix(".yaml"), name) for name in templates),
+                (_("none: one sample per cell"), _NO_TEMPLATE),
+            ],
+            wanted,
+        )
+        self._suggest_name()
+        self._judge()
+
+    def _list_documents(self) -> None:
+        documents = self.query_one(Documents)
+        known = [documents.get_option_at_index(i).value for i in range(documents.option_count)]
+        found = [*_files(self.project.root, self.project.sources), *self._added]
+        if found == known:
+            return
+        ticked = set(documents.selected) | (set(found) - set(known))
+        with self.prevent(SelectionList.SelectedChanged):
+            documents.clear_options()
+            documents.add_options(
+                [Selection(_labelled(self.project.root, path), path, path in ticked) for path in found]
+            )
+        if found:
+            documents.highlighted = 0
+
+    def _suggested(self, templates: list[str]) -> str | None:
+        from tarot_tui.locale import language
+
+        # The example brings one template per language.
+        tail = "-zh.yaml" if language() == "zh_TW" else "-en.yaml"
+        return next(
+            (name for name in templates if name.endswith(tail)), templates[0] if templates else _NO_TEMPLATE
+        )
+
+    def _suggest_name(self) -> None:
+        if not self._typed_name:
+            template = self.query_one("#template", Choice).value
+            with self.prevent(Input.Changed):
+                self.query_one("#name", Input).value = (
+                    template.removesuffix(".yaml") if template else "samples"
+                )
+
+    # ---- the request
+
+    @property
+    def dataset(self) -> str:
+        """The dataset's name, as typed."""
+        return self.query_one("#name", Input).value.strip()
+
+    def sources(self) -> list[str]:
+        """What to read, as the command takes it: the folder when everything in it is ticked."""
+        ticked = [path for path in self.query_one(Documents).selected if path not in self._added]
+        whole = ticked and set(ticked) == set(_files(self.project.root, self.project.sources))
+        ordered = sorted(ticked)
+        return [
+            *([self.project.sources.name] if whole else ordered),
+            *(path for path in self._added if path in self.query_one(Documents).selected),
+        ]
+
+    def argv(self) -> list[str]:
+        """The command that builds what is asked for."""
+        template = self.query_one("#template", Choice).value
+        return commands.data_build(self.sources(), self.dataset, f"templates/{template}" if template else "")
+
+    def _judge(self, *, preview: bool = True) -> None:
+        sources = self.sources()
+        built = steps.dataset_names(self.project)
+        self.show_command(self.argv() if sources else [])
+        if preview:
+            self._show_preview(sources)
+        try:
+            safe_name(self.dataset, _("dataset"))
+        except TarotError as error:
+            self.failed(str(error))
+            self.offer(_("Build the dataset"), None)
+            return
+        if not sources:
+            self.say(
+                _("Put xlsx, csv, docx or txt files into {folder} (r looks again), or add some here.").format(
+                    folder=self.project.sources
+                )
+            )
+            self.offer(_("Build the dataset"), None)
+        elif self.dataset in built and not self._changed:
+            self.say(
+                _("{name} is built: {path}.").format(name=self.dataset, path=f"data/{self.dataset}.json"), "ok"
+            )
+            self.offer_next()
+        elif self.dataset in built:
+            self.say(_("data/{name}.json exists and will be replaced.").format(name=self.dataset), "warning")
+            self.offer(_("Build the dataset"), self.action_build)
+        else:
+            self.say(_("Will write data/{name}.json and register it for training.").format(name=self.dataset))
+            self.offer(_("Build the dataset"), self.action_build)
+
+    def _show_preview(self, sources: list[str]) -> None:
+        self._part("preview")
+        template = self.query_one("#template", Choice).value
+        self.query_one(SampleView).preview(self.project, sources, f"templates/{template}" if template else "")
+
+    def on_selection_list_selected_changed(self) -> None:
+        """Another set of documents."""
+        self._touched()
+
+    def on_choice_changed(self, event: Choice.Changed) -> None:
+        """Another template, and the name that goes with it."""
+        self._suggest_name()
+        self._touched()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Another name."""
+        if event.input.id == "name":
+            self._typed_name = True
+            self._touched(preview=False)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter in the field for more documents adds one; elsewhere it is the main button."""
+        if event.input.id != "add" or not event.value.strip():
+            super().on_input_submitted(event)
+            return
+        event.stop()
+        path = self.project.resolve(event.value.strip())
+        if not path.exists():
+            self.failed(_("{file} does not exist.").format(file=path))
+            return
+        self._added.append(self.project.relative(path))
+        event.input.value = ""
+        self._list_documents()
+        self._touched()
+
+    def _touched(self, *, preview: bool = True) -> None:
+        self._changed = True
+        self._judge(preview=preview)
+
+    # ---- the build
+
+    def action_build(self) -> None:
+        """Build it, in a process of its own."""
+        if self.building or not self.sources():
+            return
+        self.building = True
+        self.say(_("Building…"))
+        self.offer(_("Building…"), None)
+        self.in_background(self._built(self.dataset), "build")
+
+    async def _built(self, name: str) -> None:
+        try:
+            report = (await child.run(self.project, self.argv())).expect_success()
+        except TarotError:
+            self.offer(_("Try again"), self.action_build)
+            raise
+        finally:
+            self.building = False
+        self._changed = False
+        self.project.remember("dataset", name)
+        self.refresh_rail()
+        self._report(name, report)
+        self.offer_next()
+
+    def _report(self, name: str, report: dict[str, Any]) -> None:
+        self._part("report")
+        count = report.get("samples")
+        self.say(_("{name}: {count} samples.").format(name=name, count=count), "ok")
+        lines = [
+            f"{one_line(str(file), 60)}: {number}" for file, number in (report.get("files") or {}).items()
+        ]
+        self.query_one("#report", Static).update(Content("\n".join(lines)))
+        self.query_one(FindingList).show([Finding(**found) for found in report.get("findings", [])])
+
+    def _part(self, shown: str) -> None:
+        self.query_one(SampleView).display = shown == "preview"
+        self.query_one("#report").display = self.query_one(FindingList).display = shown == "report"
+
+
+def _files(root: Path, folder: Path) -> list[str]:
+    """The documents in ``folder``, relative to ``root``; what cannot be listed is not there."""
+    from tarot_tui.data.sources import collect
+
+    try:
+        return [path.relative_to(root).as_posix() for path in collect([folder])]
+    except TarotError:
+        return []
+
+
+def _labelled(root: Path, path: str) -> Content:
+    full = root / path
+    try:
+        volume = _("folder") if full.is_dir() else size(full.stat().st_size)
+    except OSError:
+        volume = _("missing")
+    return Content(path.removeprefix("sources/")) + Content.styled(f"  {volume}", "dim")

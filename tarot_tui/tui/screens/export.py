@@ -1,0 +1,332 @@
+"""Step 5: a run becomes a release in ``models/``; the export is a job, like a training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Button, Input, Label, Static
+
+from tarot_tui.errors import TarotError
+from tarot_tui.jobs import status
+from tarot_tui.jobs.find import all_jobs, slug
+from tarot_tui.jobs.status import Status
+from tarot_tui.locale import N_, _
+from tarot_tui.project import safe_name
+from tarot_tui.text import one_line, size
+from tarot_tui.tui import commands, steps
+from tarot_tui.tui.background import in_daemon
+from tarot_tui.tui.keys import Key
+from tarot_tui.tui.screens.step import StepScreen
+from tarot_tui.tui.widgets.choice import Choice
+from tarot_tui.tui.widgets.confirm import Confirm
+from tarot_tui.tui.widgets.finding_list import FindingList
+from tarot_tui.tui.widgets.run_view import RunView
+
+#: Offered here, the usual ones first; the command knows more.
+_QUANTS = (
+    ("q8_0", N_("q8_0: nearly exact, one byte a weight")),
+    ("q4_k_m", N_("q4_k_m: half of that, for models of 1 B and more")),
+    ("q5_k_m", N_("q5_k_m: between the two")),
+    ("q6_k", N_("q6_k: nearer to q8_0")),
+    ("f16", N_("f16: exact, two bytes a weight")),
+)
+
+
+class ExportScreen(StepScreen):
+    """The request, then the job, then what came out."""
+
+    STEP = "export"
+    KEYS = (
+        Key(
+            "e",
+            "e",
+            "again",
+            N_("export again"),
+            N_("Make another model file of this or another run."),
+            quiet=True,
+        ),
+        Key(
+            "s",
+            "s",
+            "stop",
+            N_("stop"),
+            N_("Stop a running export; what is finished of it is kept."),
+            quiet=True,
+        ),
+        Key(
+            "l",
+            "l",
+            "bigger_log",
+            N_("log bigger"),
+            N_("Give the log the whole pane, or take it back."),
+            quiet=True,
+        ),
+    )
+    BINDINGS = [binding for key in KEYS for binding in key.bindings()]
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._asking = False
+        self._typed_name = False
+
+    def body(self) -> Iterable[Widget]:
+        """The request and the result; the running job takes their place."""
+        name = Input(id="name", compact=True)
+        name.cursor_blink = False
+        yield Vertical(
+            Horizontal(Label(_("Run"), classes="label"), Choice(id="run"), classes="row"),
+            Horizontal(
+                Label(_("Quantisation"), classes="label"),
+                Choice([(_(words), quant) for quant, words in _QUANTS], id="quant"),
+                classes="row",
+            ),
+            Horizontal(Label(_("Name"), classes="label"), name, classes="row"),
+            id="request",
+        )
+        yield Vertical(Static(id="release", markup=False), FindingList(id="release-findings"), id="result")
+
+    def buttons(self) -> Iterable[Button]:
+        """Another export."""
+        yield Button(_("Export again (e)"), id="again", compact=True)
+
+    # ---- what the folder says
+
+    def look(self) -> None:
+        """A running export, else the newest release, else the request for one."""
+        jobs = all_jobs(self.project, "export")
+        if jobs and status.read(jobs[-1]).alive:
+            self._show_job(jobs[-1])
+        elif (names := steps.release_names(self.project)) and not self._asking:
+            chosen = self.project.recall("release")
+            self._show_release(chosen if chosen in names else names[-1])
+        else:
+            self._ask()
+
+    def exportable(self) -> list[Path]:
+        """The runs that have something to export, oldest first."""
+        return [
+            run
+            for run in steps.runs(self.project)
+            if (run / "adapter_model.safetensors").is_file() or any(run.glob("checkpoint-*"))
+        ]
+
+    # ---- the request
+
+    def _ask(self) -> None:
+        self._part("request")
+        runs = self.exportable()
+        chosen = self.project.recall("run")
+        names = [run.name for run in runs]
+        self.query_one("#run", Choice).set_options(
+            [(run.name, run.name) for run in reversed(runs)], chosen if chosen in names else None
+        )
+        if not runs:
+            self.say(_("No run has anything to export yet: train one first."))
+            self.offer(_("Go to Train"), self.action_previous)
+            return
+        self._suit_quant()
+        self._suggest_name()
+        self._judge()
+
+    def _suit_quant(self) -> None:
+        from tarot_tui.export.launch import default_quant, find_trained
+
+        try:
+            self.query_one("#quant", Choice).choose(default_quant(find_trained(self._run()).base))
+        except (TarotError, OSError):
+            return  # said when the export is asked for
+
+    def _suggest_name(self) -> None:
+        if self._typed_name:
+            return
+        taken = steps.release_names(self.project)
+        plain = slug(self._run())
+        free = next(name for name in (plain, *(f"{plain}-{i}" for i in range(2, 1000))) if name not in taken)
+        with self.prevent(Input.Changed):
+            self.query_one("#name", Input).value = free
+
+    def _judge(self) -> None:
+        name = self.query_one("#name", Input).value.strip()
+        try:
+            safe_name(name, _("model"))
+        except TarotError as error:
+            self.failed(str(error))
+            self.offer(_("Export"), None)
+            return
+        taken = name in steps.release_names(self.project)
+        self.show_command(
+            commands.export(self._run().name, [self.query_one("#quant", Choice).value], name, replace=taken)
+        )
+        if taken:
+            self.say(_("models/{name} exists and would be replaced.").format(name=name), "warning")
+            self.offer(_("Replace it…"), self._confirm)
+        else:
+            self.say(_("Will make models/{name}: one file that Ollama and llama.cpp read.").format(name=name))
+            self.offer(_("Export"), self._start)
+
+    def on_choice_changed(self, event: Choice.Changed) -> None:
+        """Another run or quantisation."""
+        if event.choice.id == "run":
+            self._suit_quant()
+            self._suggest_name()
+        self._judge()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Another name."""
+        self._typed_name = True
+        self._judge()
+
+    def _run(self) -> Path:
+        return self.project.jobs / (self.query_one("#run", Choice).value or "-")
+
+    def _confirm(self) -> None:
+        name = self.query_one("#name", Input).value.strip()
+        self.app.push_screen(
+            Confirm(
+                _("Replace models/{name}?").format(name=name),
+                _("The model that is there now is deleted once the new one is complete."),
+                _("Replace"),
+                _("Keep it"),
+            ),
+            lambda sure: self._start(replace=True) if sure else None,
+        )
+
+    def _start(self, *, replace: bool = False) -> None:
+        self.offer(_("Starting…"), None)
+        self.in_background(self._started(replace), "start")
+
+    async def _started(self, replace: bool) -> None:
+        from tarot_tui.export.launch import launch
+
+        name, quant = self.query_one("#name", Input).value.strip(), self.query_one("#quant", Choice).value
+        try:
+            folder = await in_daemon(
+                partial(launch, self.project, self._run(), [quant], False, name, replace=replace)
+            )
+        except Exception:
+            self.offer(_("Export"), self._start)
+            raise
+        self._asking = self._typed_name = False
+        self._show_job(folder)
+
+    # ---- the job
+
+    def _show_job(self, folder: Path) -> None:
+        view = self._view()
+        if view is None:
+            self.query_one("#body").mount(RunView(folder))
+        elif view.folder != folder:
+            view.show(folder)
+        self._part("job")
+        self._show_state(folder, status.read(folder))
+
+    def on_run_view_changed(self, event: RunView.Changed) -> None:
+        """The export ended, or went on."""
+        view = self._view()
+        if view and view.display:
+            self._show_state(event.folder, event.status)
+
+    def _show_state(self, folder: Path, found: Status) -> None:
+        self.refresh_rail()
+        self.show_command(["watch", folder.name])
+        if found.state == "finished":
+            name = slug(folder).removeprefix("export-")
+            self.project.remember("release", name)
+            self._show_release(name)
+        elif found.alive:
+            self.say(_("The export goes on without this screen, like a training."))
+            self.offer(_("Exporting…"), None)
+        else:
+            self.say(found.reason or _("It is not running."), "error")
+            self.offer(_("Resume"), self.action_resume)
+            self.query_one("#again").display = True
+
+    def _view(self) -> RunView | None:
+        found = self.query(RunView)
+        return found.first() if found else None
+
+    # ---- the result
+
+    def _show_release(self, name: str) -> None:
+        from tarot_tui.export.release import read_release
+
+        self._part("result")
+        try:
+            release = read_release(self.project, name)
+        except TarotError as error:
+            self.failed(str(error))
+            self.offer(_("Export again"), self.action_again)
+            return
+        lines = [Content.styled(f"models/{name}", "bold")]
+        for quant, path in release.ggufs.items():
+            lines.append(
+                Content(_("{file}  {quant}  {size}").format(file=path.name, quant=quant, size=_size(path)))
+            )
+        lines += [
+            Content(
+                _("made of {run}, on {base}").format(
+                    run=one_line(release.run, 80), base=one_line(release.base, 80)
+                )
+            ),
+            Content(
+                _("chat template: proven equal to the one it was trained with")
+                if release.template
+                else _("chat template: the one inside the file (no exact Go form)")
+            ),
+        ]
+        self.query_one("#release", Static).update(Content("\n").join(lines))
+        self.query_one(FindingList).show(release.findings)
+        self.show_command(commands.export(release.run, list(release.ggufs) or ["q8_0"], name, replace=True))
+        self.say(_("{name} is ready.").format(name=name), "ok")
+        self.query_one("#again").display = bool(self.exportable())
+        self.offer_next()
+
+    def _part(self, shown: str) -> None:
+        self.query_one("#request").display = shown == "request"
+        self.query_one("#result").display = shown == "result"
+        self.query_one("#again").display = False
+        if view := self._view():
+            view.display = shown == "job"
+
+    # ---- keys
+
+    def action_again(self) -> None:
+        """Ask for another export."""
+        if self.query_one("#again").display:
+            self._asking = True
+            self._ask()
+
+    def action_stop(self) -> None:
+        """Ask, then stop the export."""
+        if (view := self._view()) and view.display:
+            view.action_stop()
+
+    def action_resume(self) -> None:
+        """Go on with an export that was stopped or failed."""
+        if view := self._view():
+            view.action_resume()
+
+    def action_bigger_log(self) -> None:
+        """Give the log the whole pane, or take it back."""
+        if view := self._view():
+            view.action_bigger_log()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """The second button, or the main one."""
+        if event.button.id == "again":
+            self.action_again()
+        else:
+            super().on_button_pressed(event)
+
+
+def _size(path: Path) -> str:
+    try:
+        return size(path.stat().st_size)
+    except OSError:
+        return _("missing")
