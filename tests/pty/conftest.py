@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -19,6 +20,11 @@ from pathlib import Path
 
 import pyte
 import pytest
+
+# Private sequences (keyboard protocols, mode queries) that pyte would print as text.
+_UNKNOWN_TO_PYTE = re.compile(
+    rb"\x1b\[[<>=][\d;:]*[a-zA-Z]|\x1b\[\??[\d;]*\$p|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\\\)"
+)
 
 
 class Terminal:
@@ -58,7 +64,7 @@ class Terminal:
                     continue
                 data = os.read(master, 65536)
                 with self._lock:
-                    self._stream.feed(data)
+                    self._stream.feed(_UNKNOWN_TO_PYTE.sub(b"", data))
                 continue
             return
 
