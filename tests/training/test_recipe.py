@@ -85,3 +85,13 @@ def test_every_field_can_be_shown_in_a_form():
     assert {"model_name_or_path", "dataset", "learning_rate", "num_train_epochs"} <= {
         field.name for field in fields.values() if field.basic
     }
+
+
+def test_the_recipes_we_ship_are_sound(project):
+    from importlib.resources import files
+
+    shipped = sorted((files("tarot_tui") / "example" / "recipes").iterdir())
+    assert {path.name for path in shipped} == {"try-it.yaml", "qlora-8b-24gb.yaml"}
+    for path in shipped:
+        found = recipe.load(project, path)
+        assert found.learning_rate < 1e-2 and found.logging_steps < 10
