@@ -130,9 +130,11 @@ def _steps(facts: Facts) -> Iterator[Finding]:
         return
     if steps < _FEW_STEPS:
         batch = recipe.per_device_train_batch_size * recipe.gradient_accumulation_steps
+        # One step is nobody's training, unless it was asked for by number.
+        alone = steps == 1 and recipe.max_steps != 1
         yield Finding(
             "steps.few",
-            "warning",
+            "error" if alone else "warning",
             _(
                 "Only {steps} optimiser steps: {samples} samples at {batch} a step are seen {epochs:g} times; hardly anything is learned in so few."
             ).format(

@@ -60,6 +60,7 @@ def test_a_sound_recipe_has_nothing_said_against_it():
         (facts(val_size=0.001), "val_size.no_rows", "error", "val_size: 1"),
         (facts(samples=8), "steps.few", "warning", "gradient_accumulation_steps: 1"),
         (facts(samples=8, gradient_accumulation_steps=1, num_train_epochs=1), "steps.few", "warning", "num_train_epochs: 4"),
+        (facts(samples=8, num_train_epochs=0.5), "steps.few", "error", "gradient_accumulation_steps: 1"),
         (facts(max_steps=1), "steps.few", "warning", "max_steps: -1"),
         (facts(save_steps=1000), "save_steps.beyond_end", "info", "save_steps: 10"),
         (facts(logging_steps=1000), "logging_steps.beyond_end", "warning", "logging_steps: 1"),
