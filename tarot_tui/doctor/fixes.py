@@ -30,7 +30,9 @@ def pip_install(*arguments: str) -> str:
     """``pip install …`` for this interpreter: in a new virtual environment when the system's must stay as it is."""
     if is_externally_managed():
         # Nothing of ours is in the new one yet.
-        wanted = arguments if any("tarot-tui" in word for word in arguments) else ("tarot-tui[all]", *arguments)
+        wanted = (
+            arguments if any("tarot-tui" in word for word in arguments) else ("tarot-tui[all]", *arguments)
+        )
         return f"{new_environment()} && {shlex.join(['pip', 'install', *wanted])}"
     return shlex.join([*_pip(), "install", *arguments])
 

@@ -114,12 +114,13 @@ def memory_finding(found: Memory) -> Finding:
                 least=size(LEAST), **values
             ),
             evidence,
-            fix="docker update --memory 8g --memory-swap 8g CONTAINER" if found.limited else "",
+            # Typed outside; Docker calls a container by the host name that it sees itself.
+            fix=f"docker update --memory 8g --memory-swap 8g {platform.node()}" if found.limited else "",
         )
     if found.available < LEAST:
         return Finding(
             "machine.memory",
-            "error",
+            "warning",
             _("Only {free} of {total} of memory are free: end what uses it.").format(**values),
             evidence,
             fix=show,
@@ -163,9 +164,7 @@ def disk_finding(folder: Path, names: str, free: int, number: int = 0) -> Findin
     if free < COMFORTABLE:
         text = _("{free} are free at {folder} ({names}): enough for small models only.")
         return Finding(name, "warning", text.format(**values), evidence, fix)
-    return Finding(
-        name, "ok", _("{free} are free at {folder} ({names}).").format(**values), evidence
-    )
+    return Finding(name, "ok", _("{free} are free at {folder} ({names}).").format(**values), evidence)
 
 
 def _places() -> Iterator[tuple[str, Path]]:

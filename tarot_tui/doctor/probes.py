@@ -40,7 +40,9 @@ PROBES = (
         ),
         seconds=60,
     ),
-    Probe((Check("python", "machine:python", required=True), Check("machine", "machine:machine", required=True))),
+    Probe(
+        (Check("python", "machine:python", required=True), Check("machine", "machine:machine", required=True))
+    ),
     Probe((Check("nvidia", "nvidia:check"),)),
     Probe((Check("packages", "packages:check", required=True),)),
     Probe((Check("hub", "hub:check"),), seconds=8),

@@ -1,0 +1,95 @@
+"""The Hugging Face hub: can it be reached, and as whom. The token itself is never part of a finding."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from tarot_tui.findings import Finding
+from tarot_tui.locale import _
+from tarot_tui.text import one_line
+
+#: Seconds that the hub may take for each step of an answer.
+PATIENCE = 4.0
+
+
+def check() -> Iterator[Finding]:
+    """Whether there is a token, and whether the hub is there and takes it."""
+    from huggingface_hub import constants, get_token
+
+    token = get_token()
+    yield _token(bool(token))
+    if constants.HF_HUB_OFFLINE:
+        yield Finding(
+            "hub.offline",
+            "info",
+            _("HF_HUB_OFFLINE is set: only models that are on this machine can be used."),
+            fix="unset HF_HUB_OFFLINE TRANSFORMERS_OFFLINE",
+        )
+        return
+    yield ask(constants.ENDPOINT, token)
+
+
+def _token(present: bool) -> Finding:
+    if present:
+        where = "HF_TOKEN" if os.environ.get("HF_TOKEN") else _("a file")
+        return Finding(
+            "hub.token", "ok", _("There is a Hugging Face token (from {where}).").format(where=where)
+        )
+    return Finding(
+        "hub.no_token",
+        "info",
+        _("There is no Hugging Face token: public models work, gated ones need one."),
+        fix="hf auth login",
+    )
+
+
+def ask(endpoint: str, token: str | None) -> Finding:
+    """Who the hub at ``endpoint`` takes us for. (GET /api/whoami-v2, as huggingface_hub's ``HfApi.whoami`` asks.)"""
+    import httpx
+
+    # An endpoint may carry a password.
+    host = urlsplit(endpoint).hostname or "?"
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    path = "/api/whoami-v2" if token else "/api/models?limit=1"
+    try:
+        answer = httpx.get(endpoint.rstrip("/") + path, headers=headers, timeout=PATIENCE)
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        # Not the error's words: they may quote the header, and so the token.
+        return _unreachable(host, type(error).__name__)
+    if token and answer.status_code in (401, 403):
+        return Finding(
+            "hub.token_refused",
+            "warning",
+            _("{host} does not accept the Hugging Face token: it is wrong or has expired.").format(host=host),
+            f"HTTP {answer.status_code}",
+            fix="hf auth login --force",
+        )
+    if not answer.is_success:
+        return _unreachable(host, f"HTTP {answer.status_code}")
+    if name := _name(answer):
+        text = _("{host} answers and knows you as {name}.").format(host=host, name=name)
+    else:
+        text = _("{host} answers.").format(host=host)
+    return Finding("hub", "ok", text, f"HTTP {answer.status_code}")
+
+
+def _name(answer) -> str:  # type: ignore[no-untyped-def]
+    try:
+        said = answer.json()
+    except ValueError:
+        return ""
+    return one_line(str(said.get("name") or ""), 60) if isinstance(said, dict) else ""
+
+
+def _unreachable(host: str, evidence: str) -> Finding:
+    return Finding(
+        "hub.unreachable",
+        "warning",
+        _("{host} cannot be reached: models that are not on this machine cannot be downloaded.").format(
+            host=host
+        ),
+        evidence,
+        fix=f"curl -I https://{host}" if host != "?" else "unset HF_ENDPOINT",
+    )
