@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 
 from tarot_tui.cli.output import emit, findings, project_of
+from tarot_tui.errors import BadInput
 from tarot_tui.findings import Finding, has_errors
 from tarot_tui.locale import _
 from tarot_tui.text import plain
@@ -24,10 +26,9 @@ def run(args: Namespace) -> int:
     """
     from tarot_tui.doctor.run import run as check
 
-    folder = project_of(args).root if args.project else None
     # On a terminal each finding as it comes; in a file, worst first.
     live = sys.stdout.isatty() and not args.json
-    found = check(lambda finding: _show(args, [finding]) if live else None, folder=folder)
+    found = check(lambda finding: _show(args, [finding]) if live else None, folder=_folder(args))
     if args.json:
         emit({"ok": not has_errors(found), "findings": [finding.as_dict() for finding in found]})
         return int(has_errors(found))
@@ -36,6 +37,15 @@ def run(args: Namespace) -> int:
     if not args.quiet:
         print("\n" + closing(found))
     return int(has_errors(found))
+
+
+def _folder(args: Namespace) -> Path | None:
+    try:
+        return project_of(args).root
+    except BadInput:
+        if args.project:
+            raise
+        return None
 
 
 def _show(args: Namespace, found: list[Finding]) -> None:

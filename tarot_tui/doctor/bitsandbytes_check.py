@@ -22,7 +22,9 @@ _ROWS = (1, 16)
 
 def check() -> Iterator[Finding]:
     """One finding: it computes, it is missing, or it is broken."""
-    if not packages.version("torch"):
+    try:
+        import torch  # noqa: F401
+    except (ImportError, OSError):
         return  # said already, by the check before
     gpu = bool(look().gpus)
     installed = packages.version("bitsandbytes")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -49,15 +50,14 @@ def ask(endpoint: str, token: str | None) -> Finding:
     """Who the hub at ``endpoint`` takes us for. (GET /api/whoami-v2, as huggingface_hub's ``HfApi.whoami`` asks.)"""
     import httpx
 
-    # An endpoint may carry a password.
-    host = urlsplit(endpoint).hostname or "?"
+    host = _host(endpoint)
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     path = "/api/whoami-v2" if token else "/api/models?limit=1"
     try:
         answer = httpx.get(endpoint.rstrip("/") + path, headers=headers, timeout=PATIENCE)
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         # Not the error's words: they may quote the header, and so the token.
-        return _unreachable(host, type(error).__name__)
+        return _unreachable(endpoint, host, type(error).__name__)
     if token and answer.status_code in (401, 403):
         return Finding(
             "hub.token_refused",
@@ -67,12 +67,20 @@ def ask(endpoint: str, token: str | None) -> Finding:
             fix="hf auth login --force",
         )
     if not answer.is_success:
-        return _unreachable(host, f"HTTP {answer.status_code}")
+        return _unreachable(endpoint, host, f"HTTP {answer.status_code}")
     if name := _name(answer):
         text = _("{host} answers and knows you as {name}.").format(host=host, name=name)
     else:
         text = _("{host} answers.").format(host=host)
     return Finding("hub", "ok", text, f"HTTP {answer.status_code}")
+
+
+def _host(endpoint: str) -> str:
+    """Host and port, without the name and password that an endpoint may carry; ``?`` when it is no URL."""
+    try:
+        return one_line(urlsplit(endpoint).netloc.rpartition("@")[2], 80) or "?"
+    except ValueError:
+        return "?"
 
 
 def _name(answer) -> str:  # type: ignore[no-untyped-def]
@@ -83,7 +91,7 @@ def _name(answer) -> str:  # type: ignore[no-untyped-def]
     return one_line(str(said.get("name") or ""), 60) if isinstance(said, dict) else ""
 
 
-def _unreachable(host: str, evidence: str) -> Finding:
+def _unreachable(endpoint: str, host: str, evidence: str) -> Finding:
     return Finding(
         "hub.unreachable",
         "warning",
@@ -91,5 +99,7 @@ def _unreachable(host: str, evidence: str) -> Finding:
             host=host
         ),
         evidence,
-        fix=f"curl -I https://{host}" if host != "?" else "unset HF_ENDPOINT",
+        fix="unset HF_ENDPOINT"
+        if host == "?"
+        else shlex.join(["curl", "-I", f"{urlsplit(endpoint).scheme}://{host}"]),
     )

@@ -45,7 +45,7 @@ PROBES = (
     ),
     Probe((Check("nvidia", "nvidia:check"),)),
     Probe((Check("packages", "packages:check", required=True),)),
-    Probe((Check("hub", "hub:check"),), seconds=8),
+    Probe((Check("hub", "hub:check"),), seconds=10),
     Probe((Check("ollama", "serving:ollama"),), seconds=5),
 )
 

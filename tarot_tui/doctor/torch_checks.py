@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -138,7 +139,7 @@ def _unused(
     """Why GPUs that are there are not used; the likeliest reason that the facts allow."""
     tag = wheel(nvidia)
     reinstall = pip_install("--force-reinstall", "torch", "--index-url", f"{INDEX}/{tag}") if tag else ""
-    update = _("update the driver")
+    update = "sudo ubuntu-drivers install" if shutil.which("ubuntu-drivers") else ""
     values = {"gpu": nvidia.gpus[0].name, "driver": nvidia.driver, "cuda": build.cuda}
     evidence = f"{evidence}, driver {nvidia.driver}. {build.reason}".strip()
     visible = environment.get("CUDA_VISIBLE_DEVICES")
