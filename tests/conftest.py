@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from tarot_tui.locale import set_language
 from tarot_tui.project import Project, create
+
+
+@pytest.fixture(autouse=True)
+def english(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test begins in English, whatever the machine speaks and the test before it chose."""
+    monkeypatch.setenv("TAROT_TUI_LANG", "en")
+    monkeypatch.setenv("LANGUAGE", "en")
+    set_language("en")
 
 
 @pytest.fixture
