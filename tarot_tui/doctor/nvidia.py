@@ -135,6 +135,8 @@ def card_on_the_bus(root: Path = Path("/")) -> bool:
 
 def unusable_nodes(root: Path = Path("/")) -> list[str]:
     """The device files that CUDA needs and that we cannot open for reading and writing."""
+    if (root / "dev/dxg").exists():
+        return []  # WSL reaches the GPU through this one instead
     names = ("nvidiactl", "nvidia-uvm")
     paths = [root / "dev" / name for name in names]
     return [str(path) for path in paths if not os.access(path, os.R_OK | os.W_OK)]

@@ -76,8 +76,8 @@ def wanted_versions() -> dict[str, SpecifierSet]:
         lines = metadata.requires(DISTRIBUTION) or []
     except metadata.PackageNotFoundError:
         return {}
-    # Pre-releases count: who installed a nightly torch knows why.
     wanted = {need.name: need.specifier for need in map(Requirement, lines)}
+    # Pre-releases count: who installed a nightly torch knows why.
     for specifier in wanted.values():
         specifier.prereleases = True
     return wanted
