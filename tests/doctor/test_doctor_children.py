@@ -36,8 +36,11 @@ def wait_for(folder: Path, count: int) -> str:
 def is_gone(pid: int) -> bool:
     """Whether process ``pid`` ends within ten seconds, long before it would by itself."""
     for _attempt in range(500):
-        # One that is no child of ours may wait to be buried by whoever adopts it.
-        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+        try:
+            # One that is no child of ours may wait to be buried by whoever adopts it.
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                return True
+        except psutil.NoSuchProcess:
             return True
         time.sleep(0.02)
     return False
