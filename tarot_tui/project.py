@@ -222,7 +222,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
             _("{file}, {where}: not valid YAML: {problem}.").format(file=path, where=where, problem=problem)
         ) from None
     except RecursionError:
-        raise BadInput(_("{file}: nested too deeply to be meant.").format(file=path)) from None
+        raise BadInput(_("{file}: its values are nested too deeply.").format(file=path)) from None
     if found is None:
         return {}
     if not isinstance(found, dict):

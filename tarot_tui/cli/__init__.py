@@ -95,9 +95,8 @@ def _dispatch(argv: list[str]) -> int:
     if argv and argv[0] in VERBS:
         verb = argv[0]
         module = importlib.import_module(f"tarot_tui.cli.{verb}")
-        parser = _Parser(
-            prog=f"tarot-tui {verb}", description=module.__doc__ and _(VERBS[verb]).capitalize() + "."
-        )
+        what = _(VERBS[verb])
+        parser = _Parser(prog=f"tarot-tui {verb}", description=what[:1].upper() + what[1:])
         common(parser)
         module.arguments(parser)
         args = parser.parse_args(argv[1:])
@@ -119,7 +118,12 @@ def _dispatch(argv: list[str]) -> int:
     parser.add_argument(
         "dir", nargs="?", metavar="DIR", help=_("the project folder (default: the one you are in)")
     )
-    parser.add_argument("--version", action="version", version=f"tarot-tui {__version__}")
+    parser.add_argument(
+        "--version",
+        action="version",
+        version=f"tarot-tui {__version__}",
+        help=_("show program's version number and exit"),
+    )
     args = parser.parse_args(argv)
     if args.dir and not Path(args.dir).exists():
         from difflib import get_close_matches

@@ -32,9 +32,9 @@ def arguments(parser: ArgumentParser) -> None:
     )
     for name, kind, what in (
         ("temperature", float, _("0 answers the same each time (default: the model's)")),
-        ("top-p", float, _("choose among the likeliest words that make up this share")),
+        ("top-p", float, _("draw only from the most likely tokens up to this share (0 to 1)")),
         ("num-predict", int, _("at most so many tokens")),
-        ("seed", int, _("repeat an answer that was drawn by lot")),
+        ("seed", int, _("the same number draws the same answer again")),
     ):
         parser.add_argument(f"--{name}", type=kind, metavar="N", help=what)
     where = parser.add_mutually_exclusive_group()

@@ -156,19 +156,20 @@ def _dataset(project: Project, args: Namespace) -> str:
     from tarot_tui.data.dataset import names
 
     if DATASET not in names(project):
-        report = build(project, sorted(project.sources.glob("*.xlsx")), DATASET, project.templates / f"{DATASET}.yaml")
+        report = build(
+            project, sorted(project.sources.glob("*.xlsx")), DATASET, project.templates / f"{DATASET}.yaml"
+        )
         return _("{count} samples in data/{name}.json").format(count=report.samples, name=DATASET)
     return _done_before(project.data / f"{DATASET}.json", project)
 
 
 def _train(project: Project, args: Namespace) -> str:
     from tarot_tui.jobs.control import resume
-    from tarot_tui.jobs.find import all_jobs, slug
     from tarot_tui.jobs.status import read
     from tarot_tui.training.launch import launch
     from tarot_tui.training.recipe import load
 
-    runs = [folder for folder in all_jobs(project, "train") if slug(folder) == RECIPE]
+    runs = _runs(project)
     if not runs:
         run = launch(project, load(project, project.recipes / f"{RECIPE}.yaml"), RECIPE)
     else:
@@ -184,14 +185,19 @@ def _train(project: Project, args: Namespace) -> str:
     return _finish(run, args)
 
 
+def _runs(project: Project) -> list[Path]:
+    from tarot_tui.jobs.find import all_jobs, slug
+
+    return [folder for folder in all_jobs(project, "train") if slug(folder) == RECIPE]
+
+
 def _export(project: Project, args: Namespace) -> str:
     from tarot_tui.export.launch import launch
     from tarot_tui.export.release import releases
-    from tarot_tui.jobs.find import resolve
 
     if RELEASE in releases(project):
         return _done_before(project.models / RELEASE, project)
-    return _finish(launch(project, resolve(project, RECIPE, "train"), [QUANT], False, RELEASE), args)
+    return _finish(launch(project, _runs(project)[-1], [QUANT], False, RELEASE), args)
 
 
 def _export_base(project: Project, args: Namespace) -> str:

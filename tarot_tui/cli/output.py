@@ -10,11 +10,12 @@ from typing import Any
 
 from tarot_tui.cli import speak
 from tarot_tui.findings import Finding, worst_first
-from tarot_tui.locale import _
+from tarot_tui.locale import N_, _
 from tarot_tui.project import Project, find
 from tarot_tui.text import plain
 
-_MARKS = {"ok": "OK  ", "info": "info", "warning": "WARN", "error": "FAIL"}
+#: severity → the word in front of the sentence: it alone says it, without any colour.
+_MARKS = {"ok": N_("OK"), "info": N_("info"), "warning": N_("WARN"), "error": N_("FAIL")}
 
 
 def project_of(args: Namespace) -> Project:
@@ -55,9 +56,11 @@ def table(rows: Iterable[Sequence[str]], header: Sequence[str]) -> list[str]:
 
 def findings(found: list[Finding]) -> list[str]:
     """Findings as lines, worst first: mark, sentence, and the fix on a line of its own."""
+    from rich.cells import set_cell_size
+
     lines = []
     for finding in worst_first(found):
-        lines.append(f"{_MARKS[finding.severity]}  {finding.text}")
+        lines.append(f"{set_cell_size(_(_MARKS[finding.severity]), 4)}  {finding.text}")
         if finding.fix:
             lines.append("      " + _("fix: {fix}").format(fix=finding.fix))
     return lines

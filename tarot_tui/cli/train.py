@@ -71,7 +71,7 @@ def plan_lines(recipe: Recipe, plan: Plan) -> list[str]:
         ),
         (
             _("length"),
-            _("median {p50}, 95% up to {p95}, longest {max} of {cutoff}").format(
+            _("median {p50}, p95 {p95}, longest {max} of {cutoff}").format(
                 **plan.length, cutoff=recipe.cutoff_len
             ),
         ),

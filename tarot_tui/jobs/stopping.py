@@ -55,6 +55,8 @@ class Stopping:
     def announcement(self) -> str:
         """What will happen, with the times."""
         if self.asked == "kill":
-            return _("Being ended; killed after {time} if it clings.").format(time=duration(self._kill_grace))
+            return _("Being ended; killed after {time} if it has not ended by then.").format(
+                time=duration(self._kill_grace)
+            )
         at = time.strftime("%H:%M:%S", time.localtime(time.time() + self._stop_grace))
         return _("Asked to save and stop; ended by force if it still runs at {time}.").format(time=at)

@@ -22,7 +22,7 @@ class Answers:
         return asdict(self)
 
 
-def ask(gguf: Path, questions: Sequence[str], system: str = "", num_predict: int = 120) -> list[str]:
+def ask(gguf: Path, questions: Sequence[str], system: str = "", num_predict: int = 60) -> list[str]:
     """Each question on its own, answered greedily (temperature 0), at most ``num_predict`` tokens long.
 
     Raises TarotError when the model cannot be loaded or its process dies.
@@ -40,7 +40,7 @@ def ask(gguf: Path, questions: Sequence[str], system: str = "", num_predict: int
 
 
 def compare(
-    base: Path, tuned: Path, questions: Sequence[str], system: str = "", num_predict: int = 120
+    base: Path, tuned: Path, questions: Sequence[str], system: str = "", num_predict: int = 60
 ) -> list[Answers]:
     """``questions`` put to both GGUF files, one model in memory at a time."""
     first = ask(base, questions, system, num_predict)
