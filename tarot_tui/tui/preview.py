@@ -39,8 +39,14 @@ def preview(sources: list[Path], template_path: Path | None) -> dict[str, object
 
 def _samples(files: list[Path], chosen: Template | None) -> Iterator[Sample]:
     for file in files:
-        for table in tables(file, preview=True):
-            yield from build.samples_of(table, chosen, limit=_ROWS)
+        for table in tables(file):
+            if chosen is None:
+                for row in islice(table.rows(), _ROWS):
+                    yield from build.cell_samples(table, row)
+            elif patterns := chosen.fitting(table):
+                for row in islice(table.rows(), _ROWS):
+                    filled = (one.fill(row.cells, with_system=chosen.has_system) for one in patterns)
+                    yield from filter(None, filled)
 
 
 def main() -> int:

@@ -259,7 +259,7 @@ class DatasetScreen(StepScreen):
         count = report.get("samples")
         self.say(_("{name}: {count} samples.").format(name=name, count=count), "ok")
         lines = [
-            f"{one_line(str(file), 60)}: {number}" for file, number in (report.get("files") or {}).items()
+            f"{one_line(str(file.get('path')), 60)}: {file.get('samples')}" for file in report.get("files") or []
         ]
         self.query_one("#report", Static).update(Content("\n".join(lines)))
         self.query_one(FindingList).show([Finding(**found) for found in report.get("findings", [])])

@@ -101,4 +101,5 @@ def figures(plan: dict[str, Any]) -> list[str]:
 
 def _n(plan: dict[str, Any], key: str) -> str:
     value = plan.get(key)
+    value = len(value) if isinstance(value, list) else value
     return f"{value:,}" if isinstance(value, int) else "–"
