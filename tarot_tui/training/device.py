@@ -130,7 +130,10 @@ def _gpu(name: str) -> Device:
 def _cpu() -> Device:
     import psutil
 
-    memory = psutil.virtual_memory()
+    from tarot_tui.doctor.memory import memory
+
+    machine = psutil.virtual_memory()
+    ours = memory(machine.total, machine.available)
     name, flags = "CPU", set()
     try:
         text = Path("/proc/cpuinfo").read_text()
@@ -144,7 +147,7 @@ def _cpu() -> Device:
         kind="cpu",
         index="",
         name=name,
-        total=memory.total,
-        free=memory.available,
+        total=ours.total,
+        free=ours.available,
         bf16=bool(flags & {"avx512_bf16", "amx_bf16", "bf16"}),
     )
