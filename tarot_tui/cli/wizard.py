@@ -37,7 +37,9 @@ def run(args: Namespace) -> int:
 
 def can_draw() -> bool:
     """Whether input and output are a terminal that understands cursor movement."""
-    return all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)) and os.environ.get("TERM", "") not in ("", "dumb")
+    return all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)) and os.environ.get(
+        "TERM", ""
+    ) not in ("", "dumb")
 
 
 def _project_in(folder: Path) -> Project | None:

@@ -92,7 +92,7 @@ def _train(project: Project) -> Mark:
 
 
 def _export(project: Project) -> Mark:
-    names = release_names(project)
+    names = trained_names(project)
     return Mark(bool(names), names[-1] if names else "")
 
 
@@ -190,9 +190,23 @@ def runs(project: Project) -> list[Any]:
 
 
 def release_names(project: Project) -> list[str]:
-    """The releases in ``models/``, oldest first."""
+    """The releases in ``models/``: bases that were exported as they are, then what was trained, oldest first."""
     found = list(project.models.glob("*/release.json"))
-    return [path.parent.name for path in sorted(found, key=lambda path: path.stat().st_mtime)]
+    return [
+        path.parent.name for path in sorted(found, key=lambda path: (_is_trained(path), path.stat().st_mtime))
+    ]
+
+
+def trained_names(project: Project) -> list[str]:
+    """The releases that were made of a run, oldest first."""
+    return [name for name in release_names(project) if _is_trained(project.models / name / "release.json")]
+
+
+def _is_trained(described: Any) -> bool:
+    try:
+        return bool(json.loads(described.read_text("utf-8"))["run"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _dict(value: Any) -> dict[str, Any]:

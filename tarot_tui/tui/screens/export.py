@@ -102,7 +102,7 @@ class ExportScreen(StepScreen):
         jobs = all_jobs(self.project, "export")
         if jobs and status.read(jobs[-1]).alive:
             self._show_job(jobs[-1])
-        elif (names := steps.release_names(self.project)) and not self._asking:
+        elif (names := steps.trained_names(self.project)) and not self._asking:
             chosen = self.project.recall("release")
             self._show_release(chosen if chosen in names else names[-1])
         else:
