@@ -100,6 +100,7 @@ class StepScreen(Screen[None]):
         """Let the main button say ``label`` and do ``act``; None greys it out."""
         button = self.query_one("#primary", Button)
         button.label = Content(label)
+        button.refresh(layout=True)  # Textual keeps the width of the label before
         self._primary = act
         button.disabled = act is None
         if act and self.focused is None and self.is_current:
