@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import traceback
 
+from rich.text import Text
 from textual.app import App, ReturnType
 from textual.binding import Binding
 
 from tarot_tui.locale import _
+from tarot_tui.project import cache_dir
+from tarot_tui.text import one_line
 from tarot_tui.tui import theme
 from tarot_tui.tui.driver import driver_class, redraw
 
@@ -43,3 +47,18 @@ class TarotApp(App[ReturnType]):
     def action_redraw(self) -> None:
         """Send the whole screen again, after another program wrote over it."""
         redraw(self)
+
+    def _fatal_error(self) -> None:
+        """End after a fault of ours with one sentence; the traceback goes into a file.
+
+        Textual would print it with every local variable, which may hold what is nobody's business.
+        """
+        error = self._exception
+        log = cache_dir() / "crash.log"
+        with open(log, "a", encoding="utf-8") as file:
+            file.writelines(traceback.format_exception(error))
+        sentence = _("tarot-tui: a fault of ours ({error}); what runs goes on. Details are in {log}.")
+        self._exit_renderables.append(
+            Text(sentence.format(error=one_line(f"{type(error).__name__}: {error}"), log=log))
+        )
+        self._close_messages_no_wait()
