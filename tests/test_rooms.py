@@ -27,8 +27,14 @@ def test_dependencies_between_rooms_point_one_way():
 @pytest.mark.parametrize(
     ("module", "forbidden"),
     [
-        ("tarot_tui.jobs.supervisor", {"textual", "rich", "torch", "transformers", "pandas", "numpy", "pydantic"}),
-        ("tarot_tui.jobs.snapshot", {"textual", "rich", "torch", "transformers", "pandas", "numpy", "pydantic"}),
+        (
+            "tarot_tui.jobs.supervisor",
+            {"textual", "rich", "torch", "transformers", "pandas", "numpy", "pydantic"},
+        ),
+        (
+            "tarot_tui.jobs.snapshot",
+            {"textual", "rich", "torch", "transformers", "pandas", "numpy", "pydantic"},
+        ),
         ("tarot_tui.data.dataset", {"textual", "torch", "transformers", "pandas", "numpy"}),
         ("tarot_tui.training.recipe", {"textual", "torch", "transformers", "pandas", "numpy"}),
         ("tarot_tui.export.release", {"textual", "torch", "transformers", "pandas", "numpy"}),

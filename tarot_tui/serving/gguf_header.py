@@ -14,7 +14,19 @@ from tarot_tui.locale import _
 
 _STRING, _ARRAY = 8, 9
 # Value type → struct format, for the types of fixed size.
-_FIXED = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
+_FIXED = {
+    0: "<B",
+    1: "<b",
+    2: "<H",
+    3: "<h",
+    4: "<I",
+    5: "<i",
+    6: "<f",
+    7: "<?",
+    10: "<Q",
+    11: "<q",
+    12: "<d",
+}
 
 
 def read_header(path: Path) -> dict[str, Any]:
@@ -26,7 +38,9 @@ def read_header(path: Path) -> dict[str, Any]:
         with open(path, "rb") as file:
             return _Reader(file, path.stat().st_size).metadata()
     except OSError as error:
-        raise BadInput(_("{file} cannot be read: {reason}.").format(file=path, reason=error.strerror)) from None
+        raise BadInput(
+            _("{file} cannot be read: {reason}.").format(file=path, reason=error.strerror)
+        ) from None
     except (ValueError, struct.error, UnicodeDecodeError):
         raise BadInput(_("{file} is not a GGUF file, or is damaged.").format(file=path)) from None
 

@@ -64,12 +64,20 @@ class Local:
     def __enter__(self) -> Local:
         if find_spec("xllamacpp") is None:
             raise TarotError(
-                _("llama.cpp is not installed: pip install 'tarot-tui[chat]', or import the model into Ollama.")
+                _(
+                    "llama.cpp is not installed: pip install 'tarot-tui[chat]', or import the model into Ollama."
+                )
             )
         # A file rather than a pipe: nobody needs to read along, and its end says why the child died.
         self._log = tempfile.TemporaryFile()
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "tarot_tui.serving.llama_child", str(self.gguf), str(self._defaults["num_ctx"])],
+            [
+                sys.executable,
+                "-m",
+                "tarot_tui.serving.llama_child",
+                str(self.gguf),
+                str(self._defaults["num_ctx"]),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -185,7 +193,9 @@ class Local:
             return _("The model is no longer loaded.")
         code = self._child.wait()
         if code == -signal.SIGKILL:
-            return _("llama.cpp was killed, probably because memory ran out: try a smaller quantisation or num_ctx.")
+            return _(
+                "llama.cpp was killed, probably because memory ran out: try a smaller quantisation or num_ctx."
+            )
         if code < 0:
             return _("llama.cpp crashed ({signal}) with {file}.").format(
                 signal=signal.Signals(-code).name, file=self.gguf
@@ -216,6 +226,8 @@ def _checked_header(gguf: Path) -> dict[str, Any]:
     if not header.get("tokenizer.chat_template"):
         # llama.cpp would fall back to ChatML in silence, and the model would be asked in a language it never learned.
         raise BadInput(
-            _("{file} holds no chat template, so it is not a chat model; export it from a run.").format(file=gguf)
+            _("{file} holds no chat template, so it is not a chat model; export it from a run.").format(
+                file=gguf
+            )
         )
     return header

@@ -144,7 +144,9 @@ class Recipe(BaseModel):
     optim: Literal[
         "adamw_torch", "adamw_torch_fused", "adamw_8bit", "paged_adamw_8bit", "adafactor", "sgd"
     ] = _p("adamw_torch", N_("The optimiser; the 8-bit ones need bitsandbytes and a GPU."))
-    seed: Whole = _p(42, N_("With the same seed, data and machine a run repeats itself exactly."), ge=0, le=2**32 - 1)
+    seed: Whole = _p(
+        42, N_("With the same seed, data and machine a run repeats itself exactly."), ge=0, le=2**32 - 1
+    )
 
     # What is written on the way.
     logging_steps: Whole = _p(1, N_("Steps between two points of the loss curve."), ge=1)

@@ -11,7 +11,9 @@ from tarot_tui.cli import demo, main
 from tarot_tui.project import create, write_text
 
 Usage = namedtuple("Usage", "total used free")
-ANSWERS = [{"question": "What does The Fool mean upright?", "base": "\x1b[2JI am", "tuned": "A fresh journey"}]
+ANSWERS = [
+    {"question": "What does The Fool mean upright?", "base": "\x1b[2JI am", "tuned": "A fresh journey"}
+]
 
 
 @pytest.fixture
@@ -29,7 +31,9 @@ def all_done(tmp_path, monkeypatch, roomy):
     write_text(project.models / demo.RELEASE / demo.ANSWERS, json.dumps(ANSWERS))
     asked = []
     steps = [
-        demo.Step(step.title, step.seconds, lambda project, args, title=step.title: asked.append(title) or "done")
+        demo.Step(
+            step.title, step.seconds, lambda project, args, title=step.title: asked.append(title) or "done"
+        )
         for step in demo.STEPS
     ]
     monkeypatch.setattr(demo, "STEPS", steps)

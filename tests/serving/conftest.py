@@ -88,7 +88,10 @@ def make_gguf(smollm2, tmp_path_factory):
             writer.add_chat_template(template)
         shapes = {"token_embd": (len(vocabulary), width), "output_norm": (width,)}
         for layer in range(2):
-            shapes |= {f"blk.{layer}.{name}": (width, width) for name in ("attn_q", "attn_k", "attn_v", "attn_output")}
+            shapes |= {
+                f"blk.{layer}.{name}": (width, width)
+                for name in ("attn_q", "attn_k", "attn_v", "attn_output")
+            }
             shapes |= {f"blk.{layer}.{name}": (inner, width) for name in ("ffn_gate", "ffn_up")}
             shapes |= {f"blk.{layer}.ffn_down": (width, inner)}
             shapes |= {f"blk.{layer}.{name}": (width,) for name in ("attn_norm", "ffn_norm")}

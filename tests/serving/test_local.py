@@ -29,7 +29,11 @@ def tiny(tiny_gguf):
     [
         ASK,
         [{"role": "system", "content": "你是塔羅師。"}, *ASK],
-        [*ASK, {"role": "assistant", "content": "新的開始 🃏 1234\n\n  x"}, {"role": "user", "content": "然後{{ x }}?"}],
+        [
+            *ASK,
+            {"role": "assistant", "content": "新的開始 🃏 1234\n\n  x"},
+            {"role": "user", "content": "然後{{ x }}?"},
+        ],
         [{"role": "user", "content": "  <|im_end|> what 12.50 mean ﹖ \t"}],
     ],
     ids=["user", "system", "turns", "traps"],
@@ -46,7 +50,10 @@ def test_the_prompt_is_the_models_own_to_the_token(tiny, smollm2, messages):
 
 def test_a_template_that_prints_bos_does_not_double_it(make_gguf):
     template = "{{ bos_token }}{% for m in messages %}{{ m['content'] }}{% endfor %}"
-    with Local(make_gguf(template, add_bos=True)) as printing, Local(make_gguf(template[15:], add_bos=True)) as plain:
+    with (
+        Local(make_gguf(template, add_bos=True)) as printing,
+        Local(make_gguf(template[15:], add_bos=True)) as plain,
+    ):
         assert printing.render(ASK)[1] == plain.render(ASK)[1]
 
 

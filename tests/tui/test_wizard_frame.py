@@ -257,7 +257,10 @@ asyncio.run(main())
 @pytest.mark.parametrize("step", ["dataset", "train", "chat"])
 def test_opening_the_wizard_loads_none_of_the_heavy_libraries(tmp_path, step):
     done = subprocess.run(
-        [sys.executable, "-c", _FIRST_PAINT, str(tmp_path / "p"), step], capture_output=True, text=True, check=True
+        [sys.executable, "-c", _FIRST_PAINT, str(tmp_path / "p"), step],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     loaded = set(done.stdout.split())
     heavy = {"torch", "transformers", "peft", "pandas", "numpy", "httpx", "docx", "openpyxl", "jinja2"}

@@ -61,7 +61,9 @@ class ChatScreen(StepScreen):
     def body(self) -> Iterable[Widget]:
         """Which model, what was said, and the question."""
         # Disabled until a model listens, so that digits and letters are keys as elsewhere.
-        question = Input(id="question", compact=True, disabled=True, placeholder=_("Ask something, then press enter"))
+        question = Input(
+            id="question", compact=True, disabled=True, placeholder=_("Ask something, then press enter")
+        )
         question.cursor_blink = False
         yield Horizontal(Label(_("Model"), classes="label"), Choice(id="release"), classes="row")
         yield Vertical(id="said")

@@ -180,7 +180,8 @@ class DatasetScreen(StepScreen):
             self.offer(_("Build the dataset"), None)
         elif self.dataset in built and not self._changed:
             self.say(
-                _("{name} is built: {path}.").format(name=self.dataset, path=f"data/{self.dataset}.json"), "ok"
+                _("{name} is built: {path}.").format(name=self.dataset, path=f"data/{self.dataset}.json"),
+                "ok",
             )
             self.offer_next()
         elif self.dataset in built:
@@ -259,7 +260,8 @@ class DatasetScreen(StepScreen):
         count = report.get("samples")
         self.say(_("{name}: {count} samples.").format(name=name, count=count), "ok")
         lines = [
-            f"{one_line(str(file.get('path')), 60)}: {file.get('samples')}" for file in report.get("files") or []
+            f"{one_line(str(file.get('path')), 60)}: {file.get('samples')}"
+            for file in report.get("files") or []
         ]
         self.query_one("#report", Static).update(Content("\n".join(lines)))
         self.query_one(FindingList).show([Finding(**found) for found in report.get("findings", [])])
