@@ -6,7 +6,6 @@ there, if there is one; and leaves the adapter, the tokenizer and ``result.json`
 
 from __future__ import annotations
 
-import logging
 import sys
 import time
 import warnings
@@ -73,8 +72,6 @@ def _quieten() -> None:
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     warnings.simplefilter("ignore", FutureWarning)
-    # When peft imports it, it misses optional kernels for the CPU, and does without them.
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     # peft looks for the base by the name we gave it; the vocabulary is never changed here.
     warnings.filterwarnings("ignore", message="Could not find a config file")
 
