@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
+
+# Threads that wait by spinning take the machine from every other test's processes.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from tarot_tui.locale import set_language
 from tarot_tui.project import Project, create
