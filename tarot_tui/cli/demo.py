@@ -281,7 +281,7 @@ STEPS = (
     Step(N_("Fetch the base model"), 30, _base),
     Step(N_("Export the base as it is, to compare with"), 20, _export_base),
     Step(N_("Build the dataset from the spreadsheet"), 1, _dataset),
-    Step(N_("Train a LoRA adapter"), 270, _train),
+    Step(N_("Train a LoRA adapter"), 300, _train),
     Step(N_("Export to one GGUF file, quantised"), 25, _export),
     Step(N_("Ask both the same three questions"), 30, _compare),
 )

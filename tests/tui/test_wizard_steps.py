@@ -10,6 +10,7 @@ import pytest
 from textual.widgets import Button, Input
 
 from tarot_tui.findings import Finding
+from tarot_tui.locale import set_language
 from tarot_tui.project import create
 from tarot_tui.tui import steps
 from tarot_tui.tui.app import WizardApp
@@ -81,6 +82,23 @@ async def test_dataset_previews_the_samples_and_builds_them(example, until):
         await until(pilot, "tarot-en: 156 samples.", 30)
         await until(pilot, "Go on to Parameters")
     assert len(json.loads((example.data / "tarot-en.json").read_text("utf-8"))) == 156
+
+
+@pytest.mark.parametrize(("tongue", "built", "suggested"), [
+    ("en", "", "tarot-en"), ("zh_TW", "", "tarot-zh"), ("zh_TW", "tarot-en", "tarot-en"),
+])  # fmt: skip
+async def test_dataset_suggests_what_was_built_last_else_the_deck_in_ones_language(
+    example, tongue, built, suggested
+):
+    example.remember("step", "dataset")
+    example.remember("dataset", built)
+    set_language(tongue)
+    try:
+        async with WizardApp(example).run_test() as pilot:
+            await pilot.pause()
+            assert pilot.app.screen.query_one("#name", Input).value == suggested
+    finally:
+        set_language("en")
 
 
 async def test_dataset_says_what_is_wrong_with_a_template(example, until):

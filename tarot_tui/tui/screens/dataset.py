@@ -120,13 +120,16 @@ class DatasetScreen(StepScreen):
         if found:
             documents.highlighted = 0
 
-    def _suggested(self, templates: list[str]) -> str | None:
+    def _suggested(self, templates: list[str]) -> str:
+        """The template of the dataset built last, else the example's in the user's language, else any."""
         from tarot_tui.locale import language
 
-        # The example brings one template per language.
         tail = "-zh.yaml" if language() == "zh_TW" else "-en.yaml"
+        wished = [f"{self.project.recall('dataset')}.yaml", f"tarot{tail}"]
+        alike = [name for name in templates if name.endswith(tail)]
         return next(
-            (name for name in templates if name.endswith(tail)), templates[0] if templates else _NO_TEMPLATE
+            (name for name in [*wished, *alike, *templates] if name in templates),
+            _NO_TEMPLATE,
         )
 
     def _suggest_name(self) -> None:
