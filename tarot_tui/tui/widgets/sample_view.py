@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+from rich.table import Table
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
@@ -33,7 +35,8 @@ class SampleView(Vertical):
     """
 
     def compose(self) -> ComposeResult:
-        """Two pieces of text."""
+        """A heading, the samples, the columns."""
+        yield Static(id="heading", markup=False)
         yield Static(id="samples", markup=False)
         yield Static(id="columns", markup=False)
 
@@ -41,7 +44,7 @@ class SampleView(Vertical):
         """Show what ``sources`` would give; ``template`` is a path, or empty for one sample per cell."""
         if not sources:
             self.workers.cancel_group(self, "preview")
-            self._show(Content(""), Content(""))
+            self._show("", "", Content(""))
             return
         self.run_worker(self._read(project, list(sources), template), group="preview", exclusive=True)
 
@@ -51,24 +54,27 @@ class SampleView(Vertical):
         try:
             found = (await child.ask(project, "tarot_tui.tui.preview", argv)).expect_success()
         except TarotError as error:
-            self._show(Content.styled(str(error), "$text-error"), Content(""))
+            self._show(Content.styled(str(error), "$text-error"), "", Content(""))
             return
-        self._show(_samples(found), _columns(found))
+        heading = Content.styled(_("The first samples"), "bold $primary")
+        self._show(heading, _samples(found), _columns(found))
 
-    def _show(self, samples: Content, columns: Content) -> None:
+    def _show(self, heading: Content | str, samples: Table | str, columns: Content) -> None:
+        self.query_one("#heading", Static).update(heading)
         self.query_one("#samples", Static).update(samples)
         self.query_one("#columns", Static).update(columns)
 
 
-def _samples(found: dict[str, Any]) -> Content:
-    lines = [Content.styled(_("The first samples"), "bold $primary")]
+def _samples(found: dict[str, Any]) -> Table | str:
     if not found["samples"]:
-        lines.append(Content(_("None: the template finds nothing in these documents.")))
+        return _("None: the template finds nothing in these documents.")
+    # Two columns: a Chinese sentence is one long word, which would leave its letter alone on a line.
+    table = Table.grid(padding=(0, 2, 0, 0))
     for sample in found["samples"]:
         question = "\n".join(filter(None, (sample.get("instruction"), sample.get("input"))))
-        lines.append(Content.styled("Q  ", "bold") + Content(one_line(question, _LONG)))
-        lines.append(Content.styled("A  ", "bold") + Content(one_line(str(sample.get("output", "")), _LONG)))
-    return Content("\n").join(lines)
+        for letter, text in (("Q", question), ("A", str(sample.get("output", "")))):
+            table.add_row(Text(letter, "bold"), Text(one_line(text, _LONG), overflow="fold"))
+    return table
 
 
 def _columns(found: dict[str, Any]) -> Content:
