@@ -54,7 +54,10 @@ class TarotApp(App[ReturnType]):
         Textual would print it with every local variable, which may hold what is nobody's business.
         """
         error = self._exception
-        log = cache_dir() / "crash.log"
+        project = getattr(self, "project", None)
+        folder = project.root / ".tarot" if project else cache_dir()
+        folder.mkdir(parents=True, exist_ok=True)
+        log = folder / "crash.log"
         with open(log, "a", encoding="utf-8") as file:
             file.writelines(traceback.format_exception(error))
         sentence = _("tarot-tui: a fault of ours ({error}); what runs goes on. Details are in {log}.")
