@@ -14,6 +14,7 @@ from tarot_tui.locale import set_language
 from tarot_tui.project import create
 from tarot_tui.tui import steps
 from tarot_tui.tui.app import WizardApp
+from tarot_tui.tui.widgets.choice import Choice
 from tarot_tui.tui.widgets.recipe_form import FieldRow
 
 FOUND = [
@@ -133,6 +134,18 @@ async def test_parameters_show_the_plan_and_settle_the_recipe(with_dataset, unti
         await pilot.pause()
         assert app.screen.id == "train"
     assert steps.chosen_recipe(with_dataset) == "here"
+
+
+async def test_parameters_suggest_a_recipe_that_can_start_here(tmp_path, until, text_of):
+    project = create(tmp_path / "deck", example=True)
+    (project.data / "dataset_info.json").write_text(json.dumps({"tarot-zh": {"file_name": "tarot-zh.json"}}))
+    project.remember("dataset", "tarot-zh")
+    project.remember("step", "parameters")
+    (project.recipes / "a-broken-one.yaml").write_text("lora_rnak: 8\n")
+    async with WizardApp(project).run_test(size=(120, 40)) as pilot:
+        await until(pilot, "try-it")
+        assert pilot.app.screen.query_one("#recipe", Choice).value == "try-it"
+        assert "tarot-zh" in text_of(pilot.app)
 
 
 async def test_parameters_refuse_a_value_in_place(with_dataset, until, text_of):

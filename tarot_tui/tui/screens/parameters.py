@@ -78,18 +78,20 @@ class ParametersScreen(StepScreen):
             self._load(event.choice.value)
 
     def _suggested(self, names: list[str]) -> str:
-        if chosen := steps.chosen_recipe(self.project):
-            return chosen
-        for name in names:
-            if set(self._datasets_of(name)) <= set(steps.dataset_names(self.project)):
-                return name
-        return names[0] if names else _NEW
+        """The recipe that was settled; else the first with the least in its way, so that enter leads to a run."""
+        return steps.chosen_recipe(self.project) or min(names, key=self._obstacles, default=_NEW)
 
-    def _datasets_of(self, name: str) -> list[str]:
+    def _obstacles(self, name: str) -> tuple[bool, bool, bool]:
+        # It is broken; its base may have to be downloaded, if it can be; its datasets are not built.
+        from tarot_tui.training.base import EMBEDDED
+
         try:
-            return recipes.load(self.project, self._file(name)).dataset
+            found = recipes.load(self.project, self._file(name))
         except TarotError:
-            return ["?"]  # a broken recipe is shown when it is chosen, not suggested
+            return True, True, True  # shown when it is chosen
+        base = found.model_name_or_path
+        here = base == EMBEDDED or self.project.resolve(base).is_dir()
+        return False, not here, not set(found.dataset) <= set(steps.dataset_names(self.project))
 
     def _load(self, name: str) -> None:
         self._loaded = (name, self._written_at(name))
