@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import re
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, Any
 from tarot_tui.errors import BadInput, Refused, TarotError
 from tarot_tui.findings import Finding
 from tarot_tui.locale import _
-from tarot_tui.serving.ollama import Ollama, OnStatus, full_name
+from tarot_tui.serving.abilities import abilities
+from tarot_tui.serving.ollama import Ollama, OnStatus, Unreachable, full_name
+from tarot_tui.text import size
 
 if TYPE_CHECKING:
     from tarot_tui.export.release import Release
 
-# Since 0.30 a model without a Go template is asked through the Jinja template in its GGUF.
-_READS_JINJA = (0, 30)
 # What /api/show says of a model that has no template of its own.
 _NO_TEMPLATE = ("", "{{ .Prompt }}")
 _CHUNK = 1 << 20
+# Before an upload that broke off is tried again, in seconds: a tunnel that fell needs a moment to come back.
+_WAITS = (2.0, 8.0, 30.0)
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,50 @@ class Imported:
     url: str
     version: str
     findings: list[Finding]
+
+
+@dataclass(frozen=True)
+class Request:
+    """An import that nothing speaks against: the name with its tag, the file, and the server's version."""
+
+    name: str
+    gguf: Path
+    version: str
+
+    @property
+    def room(self) -> str:
+        """One sentence on what the server needs for it."""
+        bytes_ = self.gguf.stat().st_size
+        if abilities(self.version).rewrites_files:
+            return _("Ollama needs {size} for it, and for a moment twice that.").format(size=size(bytes_))
+        return _("Ollama needs {size} for it.").format(size=size(bytes_))
+
+
+def check_import(
+    ollama: Ollama, release: Release, name: str, *, quant: str | None = None, replace: bool = False
+) -> Request:
+    """Whether ``release`` can become ``name`` there, before anything is read or sent.
+
+    Raises BadInput for a name or quantisation that cannot be, Refused for a name that is taken (unless ``replace``)
+    or a server too old for the release, TarotError when no server answers.
+    """
+    name = full_name(name)
+    gguf = pick_gguf(release, quant)
+    version = ollama.version()
+    if release.template is None and not abilities(version).reads_jinja:
+        raise Refused(
+            _(
+                "The chat template of {release} has no exact Go form, so it needs Ollama 0.30 or newer; "
+                "{url} is {version}: update it."
+            ).format(release=release.name, url=ollama.url, version=version)
+        )
+    if not replace and ollama.find(name):
+        raise Refused(
+            _("Ollama already has a model '{name}': pass --replace, or another name with --as.").format(
+                name=name
+            )
+        )
+    return Request(name, gguf, version)
 
 
 def import_release(
@@ -45,32 +91,33 @@ def import_release(
     """Create ``name`` in Ollama from a release (its first quantisation unless ``quant`` names one), then prove it.
 
     Template, system prompt, stop tokens and parameters are sent as the release holds them, so nothing is left for
-    Ollama to guess. Raises BadInput for a name or quantisation that cannot be, Refused for a name that is taken
-    (unless ``replace``) or a server too old for the release, TarotError when Ollama declines or afterwards would
+    Ollama to guess. Raises what :func:`check_import` does, and TarotError when Ollama declines or afterwards would
     ask the model in another way than it was trained.
     """
-    name = full_name(name)
-    gguf = pick_gguf(release, quant)
-    version = ollama.version()
-    if release.template is None and _numbers(version) < _READS_JINJA:
-        raise Refused(
-            _(
-                "The chat template of {release} has no exact Go form, so it needs Ollama 0.30 or newer; "
-                "{url} is {version}: update it."
-            ).format(release=release.name, url=ollama.url, version=version)
-        )
-    if not replace and ollama.find(name):
-        raise Refused(
-            _("Ollama already has a model '{name}': pass --replace, or another name with --as.").format(
-                name=name
-            )
-        )
-    digest = _digest(gguf, on_status)
-    if not ollama.has_blob(digest):
-        ollama.upload(gguf, digest, on_status)
-    ollama.create_model(_request(release, name, gguf, digest), on_status)
+    wanted = check_import(ollama, release, name, quant=quant, replace=replace)
+    digest = _digest(wanted.gguf, on_status)
+    _send(ollama, wanted.gguf, digest, on_status)
+    ollama.create_model(_request(release, wanted.name, wanted.gguf, digest), on_status)
     on_status(_("comparing its prompts with the trained ones"), None, None)
-    return Imported(name, ollama.url, version, _prove(ollama, release, name))
+    return Imported(wanted.name, ollama.url, wanted.version, prove(ollama, release, wanted.name))
+
+
+def _send(ollama: Ollama, gguf: Path, digest: str, on_status: OnStatus) -> None:
+    """Upload unless the server holds the file; a connection that breaks off is tried again."""
+    for wait in (*_WAITS, None):
+        try:
+            if not ollama.has_blob(digest):
+                ollama.upload(gguf, digest, on_status)
+            return
+        except Unreachable:
+            if wait is None:
+                raise
+            on_status(
+                _("the connection broke off; trying again in {seconds:.0f} s").format(seconds=wait),
+                None,
+                None,
+            )
+            time.sleep(wait)
 
 
 def pick_gguf(release: Release, quant: str | None = None) -> Path:
@@ -116,7 +163,8 @@ def _digest(path: Path, on_status: OnStatus) -> str:
     return f"sha256:{sha.hexdigest()}"
 
 
-def _prove(ollama: Ollama, release: Release, name: str) -> list[Finding]:
+def prove(ollama: Ollama, release: Release, name: str) -> list[Finding]:
+    """What can be shown about the prompts of ``name`` there; TarotError when they are not those of the release."""
     shown = ollama.show(name)
     template = str(shown.get("template") or "")
     if template != (release.template or "") and not (release.template is None and template in _NO_TEMPLATE):
@@ -150,8 +198,8 @@ def _prompts(ollama: Ollama, release: Release, name: str) -> Finding:
 
 def _different(name: str, how: str) -> str:
     return _(
-        "'{name}' was created, but Ollama would not ask it as it was trained: {how}. "
-        "Remove it with 'ollama rm {name}' and chat with --local."
+        "Ollama would not ask '{name}' as it was trained: {how}. "
+        "Import it again with --replace, or chat with --local."
     ).format(name=name, how=how)
 
 
@@ -163,9 +211,3 @@ def _unproven(reason: str) -> Finding:
             reason=reason
         ),
     )
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    # A build from source calls itself 0.0.0; it is as new as its checkout.
-    found = tuple(int(part) for part in re.findall(r"\d+", version.partition("-")[0])[:3])
-    return found if any(found) else (9999,)

@@ -34,6 +34,10 @@ _NAME = re.compile(
 )
 
 
+class Unreachable(TarotError):
+    """The server does not answer, or the connection to it broke off: trying again may help."""
+
+
 @dataclass(frozen=True)
 class Model:
     """A model that Ollama holds. size: bytes; digest: of its manifest, changes with any part of it."""
@@ -108,6 +112,11 @@ class Ollama:
     def delete(self, name: str) -> None:
         """Remove a model."""
         with self._request("DELETE", "/api/delete", timeout=30.0, json={"model": name}):
+            pass
+
+    def copy(self, name: str, to: str) -> None:
+        """Give a model a second name; the server keeps the weights once."""
+        with self._request("POST", "/api/copy", timeout=30.0, json={"source": name, "destination": to}):
             pass
 
     def create(
@@ -227,16 +236,16 @@ class Ollama:
         except httpx.HTTPStatusError as error:
             raise TarotError(_declined(error.response)) from error
         except httpx.ConnectError as error:
-            raise TarotError(
+            raise Unreachable(
                 _(
                     "Ollama does not answer at {url}: start it with 'ollama serve', name another with --host, "
                     "or chat without it (--local)."
                 ).format(url=self.url)
             ) from error
         except httpx.TimeoutException as error:
-            raise TarotError(_("Ollama at {url} took too long to answer.").format(url=self.url)) from error
+            raise Unreachable(_("Ollama at {url} took too long to answer.").format(url=self.url)) from error
         except (httpx.TransportError, httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-            raise TarotError(
+            raise Unreachable(
                 _("The connection to Ollama at {url} broke off: {reason}.").format(
                     url=self.url, reason=one_line(str(error)) or type(error).__name__
                 )

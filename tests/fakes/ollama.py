@@ -29,13 +29,14 @@ class Stored:
 class FakeOllama:
     """A context manager; the attributes may be changed at any time to make it behave otherwise.
 
-    answer: pieces that /api/chat streams. cut_upload: close the connection after that many bytes of a blob.
+    answer: pieces that /api/chat streams. cut_upload: close the connection after that many bytes of a blob, cut_uploads: only so often (None: always).
     create_error: said as a line inside the 200 stream. change_template: what becomes of a template on its way in.
     """
 
     version: str = "0.33.0"
     answer: list[str] = field(default_factory=lambda: ["The Fool", " means", " beginnings."])
     cut_upload: int | None = None
+    cut_uploads: int | None = None
     create_error: str = ""
     cut_create: bool = False
     cut_answer: bool = False
@@ -65,9 +66,22 @@ class FakeOllama:
         """A model that was there before."""
         self.models[name] = Stored(template, system, {}, None, hashlib.sha256(name.encode()).hexdigest())
 
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The version, to compare with."""
+        return tuple(int(part) for part in self.version.split("."))
+
     def knows_render_only(self) -> bool:
         """Whether this version knows ``_debug_render_only``."""
-        return tuple(int(part) for part in self.version.split(".")) >= (0, 11, 5)
+        return self.numbers >= (0, 11, 5)
+
+    def cuts_upload(self) -> bool:
+        """Whether the upload that is arriving is to be cut; counts it."""
+        if self.cut_upload is None or self.cut_uploads == 0:
+            return False
+        if self.cut_uploads is not None:
+            self.cut_uploads -= 1
+        return True
 
     def render(self, model: Stored, messages: list[dict[str, str]]) -> str:
         """The prompt, with the system prompt of the model unless the messages bring one."""
@@ -120,18 +134,24 @@ class _Handler(BaseHTTPRequestHandler):
             return self._blob(self.path.removeprefix("/api/blobs/"))
         body = self._body()
         self.fake.requests.append(("POST", self.path, body))
-        {"/api/create": self._create, "/api/show": self._show, "/api/chat": self._chat}[self.path](body)
+        {
+            "/api/create": self._create,
+            "/api/show": self._show,
+            "/api/chat": self._chat,
+            "/api/copy": self._copy,
+        }[self.path](body)
 
     def _blob(self, digest: str) -> None:
         if digest in self.fake.blobs:
             return self._empty(200)
         left, sha = int(self.headers["Content-Length"]), hashlib.sha256()
+        cut = self.fake.cuts_upload()
         while left:
             piece = self.rfile.read(min(left, 1 << 16))
             sha.update(piece)
             left -= len(piece)
             read = int(self.headers["Content-Length"]) - left
-            if self.fake.cut_upload is not None and read > self.fake.cut_upload:
+            if cut and read > self.fake.cut_upload:
                 self.close_connection = True
                 self.connection.close()
                 return
@@ -145,12 +165,16 @@ class _Handler(BaseHTTPRequestHandler):
     def _create(self, body: dict[str, Any]) -> None:
         if not body.get("files"):
             return self._object({"error": "neither 'from' or 'files' was specified"}, 400)
+        if body.get("adapters") and self.fake.numbers >= (0, 34, 1):
+            return self._object({"error": "adapters are no longer supported"}, 400)
         ((_name, digest),) = body["files"].items()
         if digest not in self.fake.blobs:
             return self._object({"error": f"blob {digest} not found"}, 500)
         self._start_stream()
         self._line({"status": "parsing GGUF"})
-        self._line({"status": "validating GGUF model", "digest": "0" * 19, "total": 100, "completed": 50})
+        if self.fake.numbers >= (0, 30):
+            # The engine of 0.30 writes every file anew, so the blob it keeps has another digest than the one sent.
+            self._line({"status": "validating GGUF model", "digest": "0" * 19, "total": 100, "completed": 50})
         if self.fake.create_error:
             self._line({"error": self.fake.create_error})
         elif not self.fake.cut_create:
@@ -165,6 +189,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _show(self, body: dict[str, Any]) -> None:
         if (found := self._stored(body)) is not None:
             self._object({"template": found.template, "system": found.system, "modelfile": "FROM …"})
+
+    def _copy(self, body: dict[str, Any]) -> None:
+        if (found := self._stored({"model": body["source"]})) is not None:
+            self.fake.models[body["destination"]] = found
+            self._empty(200)
 
     def _chat(self, body: dict[str, Any]) -> None:
         if (found := self._stored(body)) is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -110,3 +111,28 @@ def make_gguf(smollm2, tmp_path_factory):
 def tiny_gguf(smollm2, make_gguf) -> Path:
     """The tiny model with SmolLM2's own chat template."""
     return make_gguf((smollm2 / "chat_template.jinja").read_text("utf-8"))
+
+
+@pytest.fixture
+def released(project, tiny_gguf):
+    """The project with one release ``tarot``, whose GGUF is the tiny model."""
+    from tarot_tui.export.release import write_release
+
+    folder = project.models / "tarot"
+    folder.mkdir()
+    shutil.copyfile(tiny_gguf, folder / "tarot-q8_0.gguf")
+    facts = {
+        "ggufs": {"q8_0": {"file": "tarot-q8_0.gguf"}},
+        "template": {"template": None},
+        "system": SYSTEM,
+        "stops": ["<|im_end|>"],
+        "parameters": {"num_ctx": 512},
+        "base": {"name": "tiny"},
+        "run": "",
+        "findings": [],
+        "merged": False,
+        "license": "",
+        "conversations": [],
+    }
+    write_release(folder, facts)
+    return project

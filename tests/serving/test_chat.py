@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 
 import pytest
 
 from tarot_tui.cli import main
 from tarot_tui.errors import BadInput
-from tarot_tui.export.release import write_release
 from tarot_tui.serving.chat import open_chat
 
 SYSTEM = "你是塔羅師。"
@@ -19,29 +17,6 @@ SYSTEM = "你是塔羅師。"
 @pytest.fixture(autouse=True)
 def no_ollama(monkeypatch):
     monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")
-
-
-@pytest.fixture
-def released(project, tiny_gguf):
-    """The project with one release ``tarot``, whose GGUF is the tiny model."""
-    folder = project.models / "tarot"
-    folder.mkdir()
-    shutil.copyfile(tiny_gguf, folder / "tarot-q8_0.gguf")
-    facts = {
-        "ggufs": {"q8_0": {"file": "tarot-q8_0.gguf"}},
-        "template": {"template": None},
-        "system": SYSTEM,
-        "stops": ["<|im_end|>"],
-        "parameters": {"num_ctx": 512},
-        "base": {"name": "tiny"},
-        "run": "",
-        "findings": [],
-        "merged": False,
-        "license": "",
-        "conversations": [],
-    }
-    write_release(folder, facts)
-    return project
 
 
 def test_a_release_is_served_here_with_its_trained_system_prompt(released):
@@ -96,18 +71,3 @@ def test_a_conversation_keeps_its_turns_and_obeys_its_commands(released, capsys,
     assert main(["--project", str(released.root), "chat", "tarot", "--num-predict", "2"]) == 0
     out = capsys.readouterr().out
     assert "There is no /nonsense" in out and SYSTEM in out and out.count("2 tokens") == 2
-
-
-def test_import_and_list_speak_to_the_server(released, fake, capsys):
-    command = ["--project", str(released.root), "ollama"]
-    # This release has no Go template; a server that reads the GGUF's own can take it.
-    fake.version = "0.30.1"
-    assert main([*command, "import", "tarot", "--host", fake.host, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["name"] == "tarot:latest"
-    assert main([*command, "list", "--host", fake.host]) == 0
-    assert "tarot:latest" in capsys.readouterr().out
-
-
-def test_a_server_that_is_not_there_is_one_sentence(released, capsys):
-    assert main(["--project", str(released.root), "ollama", "list"]) == 1
-    assert "ollama serve" in capsys.readouterr().err

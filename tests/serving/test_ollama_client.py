@@ -8,6 +8,8 @@ import threading
 import pytest
 
 from tarot_tui.errors import BadInput, Refused, TarotError
+from tarot_tui.serving import importing
+from tarot_tui.serving.abilities import abilities
 from tarot_tui.serving.ollama import Ollama, full_name
 
 
@@ -68,7 +70,17 @@ def test_a_stream_that_ends_early_is_no_success(fake, ollama, release):
         ollama.create(release, "tarot")
 
 
-def test_an_upload_cut_short_says_so_and_can_be_repeated(fake, ollama, release):
+def test_an_upload_that_breaks_off_is_sent_again_and_said(fake, ollama, release, monkeypatch):
+    monkeypatch.setattr(importing, "_WAITS", (0.0, 0.0))
+    fake.cut_upload, fake.cut_uploads = 1_000_000, 2
+    said = []
+    ollama.create(release, "tarot", on_status=lambda *status: said.append(status[0]))
+    assert len([what for what in said if "trying again" in what]) == 2
+    assert len(fake.uploads) == 1 and "tarot:latest" in fake.models
+
+
+def test_an_upload_cut_short_says_so_and_can_be_repeated(fake, ollama, release, monkeypatch):
+    monkeypatch.setattr(importing, "_WAITS", ())
     fake.cut_upload = 1_000_000
     with pytest.raises(TarotError, match="broke off"):
         ollama.create(release, "tarot")
@@ -180,6 +192,35 @@ def test_an_unknown_model_is_told_in_the_servers_words(ollama):
         list(ollama.chat("nobody", [{"role": "user", "content": "?"}]))
     with pytest.raises(TarotError, match="not found"):
         ollama.show("nobody")
+
+
+def test_a_copy_is_a_second_name(fake, ollama):
+    fake.add("tarot:latest", system="S")
+    ollama.copy("tarot", "tarot:v1")
+    assert ollama.show("tarot:v1")["system"] == "S"
+
+
+@pytest.mark.parametrize(
+    ("version", "shows", "jinja"),
+    [
+        ("0.11.4", False, False),
+        ("0.11.5", True, False),
+        ("0.29.9", True, False),
+        ("0.30.0", True, True),
+        ("0.34.1-rc0", True, True),
+        ("0.0.0", True, True),
+    ],
+)
+def test_what_a_server_can_is_read_off_its_version(version, shows, jinja):
+    found = abilities(version)
+    assert (found.shows_prompts, found.reads_jinja, found.rewrites_files) == (shows, jinja, jinja)
+
+
+def test_what_the_server_needs_is_said_before_anything_is_sent(fake, ollama, release):
+    assert "twice" in importing.check_import(ollama, release, "tarot").room
+    fake.version = "0.29.0"
+    assert "twice" not in importing.check_import(ollama, release, "tarot").room
+    assert not fake.uploads
 
 
 def test_delete_removes(fake, ollama):
