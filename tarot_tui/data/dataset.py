@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
-from tarot_tui.data import registry
+from tarot_tui.data import overlay, registry
 from tarot_tui.data.registry import Entry
 from tarot_tui.data.samples import SUFFIXES
 from tarot_tui.data.samples import read as read_samples
@@ -38,11 +38,9 @@ def samples(project: Project, name: str) -> Iterator[dict[str, Any]]:
     names, these are the keys. Raises BadInput for an unknown dataset, one that is not in the project, and a broken
     sample.
     """
-    entry = _usable(project, name)
-    for number, raw in _numbered(entry):
-        with _at(entry, number):
-            sample = _alpaca(entry, raw) if entry.formatting == "alpaca" else to_alpaca(_turns(entry, raw))
-        yield sample
+    entry = usable(project, name)
+    for number, raw in numbered(project, entry):
+        yield as_alpaca(entry, number, raw)
 
 
 def load(project: Project, name: str) -> list[dict[str, Any]]:
@@ -60,14 +58,26 @@ def conversations(project: Project, name: str) -> list[Conversation]:
 
     Raises BadInput as :func:`samples` does.
     """
-    entry = _usable(project, name)
-    found = []
-    for number, raw in _numbered(entry):
-        with _at(entry, number):
-            found.append(
-                to_messages(_alpaca(entry, raw)) if entry.formatting == "alpaca" else _turns(entry, raw)
-            )
-    return found
+    entry = usable(project, name)
+    return [as_messages(entry, number, raw) for number, raw in numbered(project, entry)]
+
+
+def numbered(project: Project, entry: Entry) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The samples as they stand in the file, with their numbers there, edited and without those that were dropped."""
+    assert entry.file is not None  # usable() saw to it
+    return overlay.apply(project, entry.name, entry.file, read_samples(entry.file))
+
+
+def as_alpaca(entry: Entry, number: int, raw: dict[str, Any]) -> dict[str, Any]:
+    """Sample ``number`` of a file as one of :func:`samples`. Raises BadInput, with the number, for a broken one."""
+    with _at(entry, number):
+        return _alpaca(entry, raw) if entry.formatting == "alpaca" else to_alpaca(_turns(entry, raw))
+
+
+def as_messages(entry: Entry, number: int, raw: dict[str, Any]) -> Conversation:
+    """Sample ``number`` of a file as one of :func:`conversations`. Raises BadInput, with the number, for a broken one."""
+    with _at(entry, number):
+        return to_messages(_alpaca(entry, raw)) if entry.formatting == "alpaca" else _turns(entry, raw)
 
 
 def to_messages(sample: dict[str, Any]) -> Conversation:
@@ -112,8 +122,8 @@ def _at(entry: Entry, number: int) -> Iterator[None]:
         ) from None
 
 
-def _usable(project: Project, name: str) -> Entry:
-    """The entry of ``name`` if we can read its data as LLaMA-Factory would."""
+def usable(project: Project, name: str) -> Entry:
+    """The entry of ``name`` if we can read its data as LLaMA-Factory would. Raises BadInput that says why not."""
     entry = registry.entry(project, name)
     where = f"{registry.path_of(project)}, '{one_line(name, 60)}'"
     if entry.file is None:
@@ -143,11 +153,6 @@ def _usable(project: Project, name: str) -> Entry:
                 )
             )
     return entry
-
-
-def _numbered(entry: Entry) -> Iterator[tuple[int, dict[str, Any]]]:
-    assert entry.file is not None  # _usable saw to it
-    return enumerate(read_samples(entry.file), 1)
 
 
 def _alpaca(entry: Entry, raw: dict[str, Any]) -> dict[str, Any]:
