@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from tarot_tui.errors import BadInput
-from tarot_tui.jobs import files, status
+from tarot_tui.jobs import files, status, steps
 from tarot_tui.jobs.log import last_lines
 from tarot_tui.jobs.metrics import last_metrics, parse_lines
 from tarot_tui.jobs.spec import read_spec
@@ -22,6 +22,7 @@ class Snapshot:
 
     elapsed, eta_seconds: seconds of this attempt, and those that remain; None when unknown. metrics: the latest value
     of each key of the trainer's log. hardware: the last sample (:func:`tarot_tui.jobs.hardware.sample`); {} without.
+    steps: of a job that is done in named ones.
     """
 
     folder: Path
@@ -33,9 +34,11 @@ class Snapshot:
     eta_seconds: float | None
     metrics: dict[str, Any]
     hardware: dict[str, Any]
+    steps: list[steps.Step]
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-ready, flat: name, kind, title, the keys of ``status.json``, elapsed, eta_seconds, metrics, hardware."""
+        """JSON-ready, flat: name, kind, title, the keys of ``status.json``, elapsed, eta_seconds, metrics, hardware,
+        steps (see :data:`tarot_tui.jobs.steps.FILE`)."""
         return {
             "name": self.name,
             "folder": str(self.folder),
@@ -46,6 +49,7 @@ class Snapshot:
             "eta_seconds": self.eta_seconds,
             "metrics": self.metrics,
             "hardware": self.hardware,
+            "steps": [asdict(step) for step in self.steps],
         }
 
 
@@ -67,6 +71,7 @@ def snapshot(folder: Path) -> Snapshot:
         eta_seconds=eta(found),
         metrics=last_metrics(folder / files.METRICS),
         hardware=readings[-1] if readings else {},
+        steps=steps.read(folder),
     )
 
 
