@@ -115,7 +115,7 @@ def find_trained(run: Path) -> Trained:
     from tarot_tui.training.base import check, fingerprint
 
     request = read_spec(run).get("request") or {}
-    adapter, step = _adapter(run)
+    adapter, step = find_adapter(run)
     base = request.get("base")
     if not isinstance(base, str) or not Path(base).is_dir():
         raise BadInput(
@@ -133,7 +133,11 @@ def find_trained(run: Path) -> Trained:
     return Trained(run, adapter, step, Path(base), request)
 
 
-def _adapter(run: Path) -> tuple[Path, int | None]:
+def find_adapter(run: Path) -> tuple[Path, int | None]:
+    """The folder that holds the adapter of ``run``: its own, or its last whole checkpoint's, and that one's step.
+
+    Raises BadInput when nothing has been saved yet.
+    """
     if all((run / name).is_file() for name in _ADAPTER):
         return run, None
     steps = sorted(
