@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tarot_tui.data import registry, samples
-from tarot_tui.data.sources import Header, Row, collect, file_name, headers, tables
+from tarot_tui.data.sources import Header, Note, Row, collect, file_name, headers, tables
 from tarot_tui.errors import BadInput
 from tarot_tui.findings import Finding
 from tarot_tui.locale import _
@@ -31,13 +31,17 @@ _SKIPPED_SHOWN = 20
 
 @dataclass
 class FileReport:
-    """What became of one source: rows that hold anything, samples made, and pattern × row left out as empty."""
+    """What became of one source: rows that hold anything, samples made, and pattern × row left out as empty.
+
+    problem: the sentence that says why it could not be read, or not to its end; empty when it was.
+    """
 
     path: str
     rows: int = 0
     samples: int = 0
     left_out: int = 0
     sha256: str = ""
+    problem: str = ""
 
 
 @dataclass
@@ -93,23 +97,24 @@ def build(
     them. With it: one sample per row and pattern. A dataset that an earlier build made is replaced; another one of
     that name only with ``replace``. ``on_file`` hears of each file when it has been read.
 
-    Everything appears at once at the end or not at all. Raises BadInput for anything wrong with the name, the
-    sources, the template, or when no sample comes out.
+    Everything appears at once at the end or not at all. A file in a folder that cannot be read is an error among the
+    findings, and what can be read of the others is built. Raises BadInput for anything wrong with the name, the
+    files named, the template, or when no sample comes out.
     """
     check_name(project, name, replace=replace)
     skipped: list[Path] = []
-    files = collect(sources, skipped.append)
+    copies: list[tuple[Path, Path]] = []
+    files = collect(sources, skipped.append, lambda copy, original: copies.append((copy, original)))
     report = BuildReport(name, project.data / f"{name}.json")
     rules = None
     if template is not None:
         from tarot_tui.data import template as templates
 
         rules = templates.load(template)
-        found = [header for file in files for header in headers(file)]
-        report.findings += templates.check(rules, template, found)
-    report.findings += _skipped(skipped)
+        report.findings += templates.check(rules, template, _headers(files, sources))
+    report.findings += _skipped(skipped) + [_copy(*pair) for pair in copies]
     try:
-        _write(project, report, _samples(project, files, rules, report, on_file), rules, template)
+        _write(project, report, _samples(project, files, sources, rules, report, on_file), rules, template)
     except PermissionError as error:
         raise BadInput(
             _("{path} cannot be written by you; choose another folder.").format(
@@ -178,32 +183,56 @@ def _write(
             registry.register(project, report.name, registered)
 
 
+def _headers(files: Sequence[Path], named: Sequence[Path]) -> list[Header]:
+    """The headers of all files that can be read; of the others is said when it comes to their rows."""
+    found = []
+    for path in files:
+        try:
+            found += headers(path)
+        except BadInput:
+            if path in named:
+                raise
+    return found
+
+
 def _samples(
     project: Project,
     files: Sequence[Path],
+    named: Sequence[Path],
     rules: Template | None,
     report: BuildReport,
     on_file: Callable[[FileReport], None] | None,
 ) -> Iterator[Sample]:
     for path in files:
-        found = FileReport(project.relative(path), sha256=_sha256(path))
+        found = FileReport(project.relative(path))
         report.files.append(found)
-        for table in tables(path):
-            patterns = rules.fitting(table) if rules else None
-            if patterns == []:
-                continue
-            for row in table.rows():
-                found.rows += any(row.cells.values())
-                if rules is None or patterns is None:
-                    made = cell_samples(table, row)
-                else:
-                    filled = [p.fill(row.cells, with_system=rules.has_system) for p in patterns]
-                    made = [sample for sample in filled if sample]
-                    found.left_out += len(filled) - len(made)
-                found.samples += len(made)
-                yield from made
+        try:
+            found.sha256 = _sha256(path)
+            yield from _file_samples(path, rules, found, report.findings.append)
+        except BadInput as error:
+            if path in named:
+                raise
+            found.problem = str(error)
+            report.findings.append(_unreadable(found))
         if on_file:
             on_file(found)
+
+
+def _file_samples(path: Path, rules: Template | None, found: FileReport, note: Note) -> Iterator[Sample]:
+    for table in tables(path, note=note):
+        patterns = rules.fitting(table) if rules else None
+        if patterns == []:
+            continue
+        for row in table.rows():
+            found.rows += any(row.cells.values())
+            if rules is None or patterns is None:
+                made = cell_samples(table, row)
+            else:
+                filled = [p.fill(row.cells, with_system=rules.has_system) for p in patterns]
+                made = [sample for sample in filled if sample]
+                found.left_out += len(filled) - len(made)
+            found.samples += len(made)
+            yield from made
 
 
 def cell_samples(header: Header, row: Row) -> list[Sample]:
@@ -216,7 +245,7 @@ def cell_samples(header: Header, row: Row) -> list[Sample]:
             "output": text,
         }
         for column, text in row.cells.items()
-        if text
+        if text and column not in header.context
     ]
 
 
@@ -251,6 +280,19 @@ def _skipped(paths: list[Path]) -> list[Finding]:
     return [Finding("data.other_kinds", "info", text)]
 
 
+def _copy(copy: Path, original: Path) -> Finding:
+    text = _("{file} is the same file as {original} and was read once.")
+    text = text.format(file=one_line(str(copy)), original=one_line(str(original)))
+    return Finding("data.same_file", "info", text)
+
+
+def _unreadable(file: FileReport) -> Finding:
+    text = one_line(file.problem, 400)
+    if file.samples:
+        text += " " + _("The {count} samples before it are in the dataset.").format(count=file.samples)
+    return Finding("data.unreadable", "error", text)
+
+
 def _quiet(report: BuildReport) -> list[Finding]:
     """What was read and gave little."""
     left_out = sum(file.left_out for file in report.files)
@@ -259,13 +301,15 @@ def _quiet(report: BuildReport) -> list[Finding]:
         text = _("Left out {count} samples whose question or answer would have had an empty cell.")
         found.append(Finding("data.empty_cells", "info", text.format(count=left_out)))
     for file in report.files:
-        if not file.samples:
+        if not file.samples and not file.problem:
             text = _("{file} gave no samples.").format(file=one_line(file.path))
             found.append(Finding("data.no_samples", "info", text))
     return found
 
 
 def _nothing(report: BuildReport, template: Path | None) -> str:
+    if problems := [file.problem for file in report.files if file.problem]:
+        return "\n".join(problems)
     files = one_line(", ".join(file.path for file in report.files))
     if template is None:
         return _("There is no text in {files}, so no dataset was written.").format(files=files)

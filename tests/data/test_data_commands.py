@@ -71,6 +71,7 @@ def test_the_record_tells_what_the_dataset_was_made_of(project, deck, template):
             "samples": 4,
             "left_out": 2,
             "sha256": hashlib.sha256(deck.read_bytes()).hexdigest(),
+            "problem": "",
         }
     ]
 
@@ -144,8 +145,8 @@ def nasty(case, deck, template, written):
         return [good, written("in/z.xlsx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")], "password"
     if case == "undecodable":
         return [good, written("in/z.csv", b"\xff\xff")], "not text"
-    if case == "ragged":
-        return [good, written("in/z.csv", "a,b\n" + "1,2\n" * 500 + "1,2,3\n")], "line 502"
+    if case == "open quote":
+        return [good, written("in/z.csv", "a,b\n" + "1,2\n" * 500 + '1,"2\n')], "line 502"
     if case == "empty":
         return [written("in/e.txt", "\n \n")], "no text in"
     if case == "no template":
@@ -160,7 +161,7 @@ def nasty(case, deck, template, written):
 
 @pytest.mark.parametrize(
     "case",
-    ["missing", "broken", "encrypted", "undecodable", "ragged", "empty", "no template", "no sample", "column", "key", "sheet", "nothing"],
+    ["missing", "broken", "encrypted", "undecodable", "open quote", "empty", "no template", "no sample", "column", "key", "sheet", "nothing"],
 )  # fmt: skip
 def test_bad_input_is_one_sentence_exit_2_and_nothing_written(project, tarot, deck, template, written, case):
     arguments, says = nasty(case, deck, template, written)

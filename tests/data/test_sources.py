@@ -35,7 +35,7 @@ def test_folders_are_read_recursively_and_sorted_without_hidden_lock_and_linked_
         "in/~$c.xlsx",
         "in/.~lock.c.xlsx#",
     ):
-        written(name, "x")
+        written(name, name)
     written("in/picture.png", "x")
     written("elsewhere/secret.txt", "x")
     os.symlink(tmp_path / "elsewhere", tmp_path / "in/folder-link")
@@ -50,12 +50,27 @@ def test_a_file_named_twice_is_read_once(tmp_path, written):
     assert sources.collect([path, tmp_path, tmp_path / "." / "a.txt"]) == [path]
 
 
+def test_the_same_content_under_two_names_is_read_once_and_said(tmp_path, written):
+    for name, text in (
+        ("a.txt", "same"),
+        ("b.txt", "diff"),
+        ("c/a copy.txt", "same"),
+        ("d.txt", ""),
+        ("e.txt", ""),
+    ):
+        written(name, text)
+    twice = []
+    found = sources.collect([tmp_path], on_twice=lambda copy, first: twice.append((copy.name, first.name)))
+    assert names(found) == ["a.txt", "b.txt", "d.txt", "e.txt"]
+    assert twice == [("a copy.txt", "a.txt")]
+
+
 @pytest.mark.parametrize(
     ("name", "says"),
-    [("missing.csv", "does not exist"), ("notes.pdf", "xlsx, csv, docx, txt"), ("empty", "No xlsx")],
+    [("missing.csv", "does not exist"), ("notes.pages", "xlsx, .*csv, .*txt"), ("empty", "No xlsx")],
 )
 def test_a_path_that_cannot_be_read_is_named(tmp_path, written, name, says):
-    written("notes.pdf", "x")
+    written("notes.pages", "x")
     (tmp_path / "empty").mkdir()
     with pytest.raises(BadInput, match=says) as error:
         sources.collect([tmp_path / name])
@@ -167,10 +182,53 @@ def test_the_delimiter_is_found(written, delimiter):
     ]
 
 
-def test_a_row_with_too_many_cells_is_named_by_its_line(written):
-    path = written("a.csv", 'a,b\n1,"x\ny"\n1,2,\n1,2,3\n')
-    with pytest.raises(BadInput, match="line 5: 3 cells where the header has 2"):
-        rows(path)
+def noted(path, **options):
+    """The ids and sentences that a reader has to say of ``path``, and its rows."""
+    found, values = [], []
+    for table in sources.tables(path, note=found.append, **options):
+        values += [list(row) for row in table.values]
+    return [(finding.id, finding.text) for finding in found], values
+
+
+def test_ragged_rows_are_named_by_their_lines_and_keep_their_place(written):
+    path = written("a.csv", 'a,b\n1,"x\ny"\n1,2,\n1,2,3\n7\n8,9\n')
+    findings, values = noted(path)
+    assert values == [["1", "x\ny"], ["1", "2"], ["", ""], ["7", ""], ["8", "9"]]
+    assert [name for name, _text in findings] == ["data.rows_too_long", "data.rows_too_short"]
+    assert "1 rows have more cells" in findings[0][1] and "(lines 5)" in findings[0][1]
+    assert "(lines 6)" in findings[1][1]
+
+
+@pytest.mark.parametrize("text", ['a,b\n1,2\n3,"4\n5,6\n', 'a,b\n1,2\n3,"4', 'a,b\n1,2\n"3,4\n5,6\n'])
+def test_a_quote_that_is_not_closed_is_named_by_the_line_it_is_on(written, text):
+    with pytest.raises(BadInput, match=r"a\.csv, line 3: a quote is opened here"):
+        rows(written("a.csv", text))
+
+
+def test_excel_s_own_line_about_the_delimiter_is_heeded(written):
+    assert noted(written("a.csv", "sep=|\na|b,c\n1,2,3|4\n"))[1] == [["1,2,3", "4"]]
+
+
+def test_a_tsv_is_split_at_tabs_only(written):
+    assert noted(written("a.tsv", "a\tb,c,d\n1\t2,3,4\n"))[1] == [["1", "2,3,4"]]
+
+
+def test_a_title_above_the_header_is_left_out_and_said(written):
+    path = written("a.csv", "My deck\n\nCard,Upright,Reversed\nFool,leap,fear\n")
+    findings, values = noted(path)
+    assert values == [["Fool", "leap", "fear"]]
+    assert findings == [
+        ("data.header_row", "a.csv: row 3 names the columns; what stands above it was left out.")
+    ]
+
+
+def test_the_header_row_can_be_set(written):
+    path = written("a.csv", "x,y\n1,2\nCard,Meaning\nFool,leap\n")
+    assert sources.headers(path, header=3)[0].columns == ("Card", "Meaning")
+    assert noted(path, header=3) == ([], [["Fool", "leap"]])
+    with pytest.raises(BadInput, match="there is no row 9"):
+        rows_of = sources.tables(path, header=9)
+        next(rows_of)
 
 
 def test_an_empty_csv_has_no_rows(written):

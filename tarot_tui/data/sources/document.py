@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tarot_tui.data.sources import archive
-from tarot_tui.data.sources.table import TEXT, Table, clean, name_columns
+from tarot_tui.data.sources import archive, headings
+from tarot_tui.data.sources.table import TEXT, Note, Table, clean, fitted
 from tarot_tui.errors import BadInput
 from tarot_tui.locale import _
 from tarot_tui.text import one_line
@@ -22,7 +22,7 @@ TABLE = "表格{number}"
 _LARGEST = 256_000_000
 
 
-def tables(path: Path, *, preview: bool = False) -> Iterator[Table]:
+def tables(path: Path, *, header: int | None, note: Note, preview: bool) -> Iterator[Table]:
     """Section ``段落``: the paragraphs outside tables, empty ones counted; then ``表格1`` …, first row as header."""
     archive.check(path, _LARGEST)
     document = _open(path)
@@ -32,8 +32,15 @@ def tables(path: Path, *, preview: bool = False) -> Iterator[Table]:
         rows = ([clean(cell.text) for cell in row.cells] for row in table.rows)
         header = next(rows, None)
         if header:
-            columns = name_columns(header)
-            yield Table(path, TABLE.format(number=number), columns, "grid", main=False, values=rows)
+            columns = headings.name_columns(path, header)
+            yield Table(
+                path,
+                TABLE.format(number=number),
+                columns,
+                "grid",
+                main=False,
+                values=fitted(rows, len(columns)),
+            )
 
 
 def _open(path: Path) -> Document:

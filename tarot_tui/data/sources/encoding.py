@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from tarot_tui.data.sources.table import LONGEST
@@ -76,19 +77,17 @@ def _decodes(path: Path, encoding: str, whole: bool) -> bool:
     return True
 
 
-def lines(path: Path, encoding: str, *, keep_ends: bool = False) -> Iterator[str]:
-    r"""The lines of ``path``, each ending in ``\n``; with ``keep_ends`` as csv needs them, ends untouched.
+def lines(path: Path, encoding: str) -> Iterator[str]:
+    r"""The lines of ``path``, each ending in ``\n`` whatever it ended in, without NULs.
 
     Raises BadInput for a line longer than ``LONGEST``.
     """
-    with open(path, encoding=encoding, newline="" if keep_ends else None) as file:
-        number = 0
-        while line := file.readline(LONGEST + 1):
-            number += 1
+    with open(path, encoding=encoding) as file:
+        for number, line in enumerate(iter(partial(file.readline, LONGEST + 1), ""), 1):
             if len(line) > LONGEST:
                 raise BadInput(
                     _("{file}, line {line}: longer than {limit} characters; is this the right file?").format(
                         file=path, line=number, limit=f"{LONGEST:,}"
                     )
                 )
-            yield line
+            yield line.replace("\0", "") if "\0" in line else line

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tarot_tui.data.sources.encoding import detect, lines
-from tarot_tui.data.sources.table import TEXT, Table, clean
+from tarot_tui.data.sources.table import TEXT, Note, Table, clean
 
 SECTION = "行"
 
 
-def tables(path: Path, *, preview: bool = False) -> Iterator[Table]:
+def tables(path: Path, *, header: int | None, note: Note, preview: bool) -> Iterator[Table]:
     """One table of section ``行`` with the column ``text``; empty lines count in the numbering."""
     encoding = detect(path, whole=not preview)
     values = ((clean(line),) for line in lines(path, encoding))

@@ -8,10 +8,12 @@ where text is shown, and training data is not ours to rewrite.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+
+from tarot_tui.findings import Finding
 
 #: The one column of paragraphs and lines.
 TEXT = "text"
@@ -20,7 +22,7 @@ TEXT = "text"
 LONGEST = 16_000_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """One record of a source.
 
@@ -41,6 +43,8 @@ class Header:
 
     kind: ``sheet`` of a workbook, ``grid`` (csv, table of a document) or ``text`` (paragraphs, lines).
     main: the table that its file is about: the first sheet, the csv itself.
+    context: columns that say where a text stands (the heading above a paragraph): for patterns to name, no content
+    of their own.
     """
 
     source: Path
@@ -48,6 +52,7 @@ class Header:
     columns: tuple[str, ...]
     kind: Literal["sheet", "grid", "text"]
     main: bool = True
+    context: tuple[str, ...] = ()
 
     def place(self, column: str) -> str:
         """What an instruction calls a cell of ``column``.
@@ -62,16 +67,35 @@ class Header:
 
 @dataclass(frozen=True)
 class Table(Header):
-    """A header and, once, the values below it; short rows are padded, their cells already cleaned."""
+    """A header and, once, the values below it: for each row as many cleaned texts as there are columns.
+
+    ``values`` is the fast way, for what works by position; :meth:`rows` the convenient one. Either can be read once,
+    and only while the reader that yielded the table is at it.
+    """
 
     values: Iterable[Sequence[str]] = field(default=(), repr=False)
 
+    def head(self) -> Header:
+        """The header alone."""
+        return Header(self.source, self.section, self.columns, self.kind, self.main, self.context)
+
     def rows(self) -> Iterator[Row]:
-        """The rows, read as they are asked for; only while the reader that yielded the table is at it."""
-        width = len(self.columns)
+        """The rows, read as they are asked for."""
         for number, values in enumerate(self.values, 1):
-            padded = [*values, *[""] * (width - len(values))]
-            yield Row(self.source, self.section, number, dict(zip(self.columns, padded, strict=False)))
+            yield Row(self.source, self.section, number, dict(zip(self.columns, values, strict=True)))
+
+
+#: Who hears what a reader noticed.
+Note = Callable[[Finding], None]
+
+
+def fitted(rows: Iterable[Sequence[str]], width: int) -> Iterator[Sequence[str]]:
+    """``rows`` with empty cells at the end of short ones, and what is beyond ``width`` left out."""
+    for row in rows:
+        if len(row) == width:
+            yield row
+        else:
+            yield [*row[:width], *[""] * (width - len(row))]
 
 
 def clean(text: str) -> str:
@@ -81,25 +105,6 @@ def clean(text: str) -> str:
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     return text.strip()
-
-
-def name_columns(header: Sequence[str]) -> tuple[str, ...]:
-    """Column names out of a header row: on one line, none empty, none twice.
-
-    An empty one becomes ``Unnamed: 2`` (its position from 0) and a repeated one ``Name.1``: the names that pandas
-    gives, so that instructions are the old script's.
-    """
-    wanted = [" ".join(clean(text).split()) or f"Unnamed: {index}" for index, text in enumerate(header)]
-    taken: set[str] = set()
-    names = []
-    for name in wanted:
-        unique, copy = name, 0
-        while unique in taken or (copy and unique in wanted):
-            copy += 1
-            unique = f"{name}.{copy}"
-        taken.add(unique)
-        names.append(unique)
-    return tuple(names)
 
 
 def file_name(path: Path) -> str:

@@ -7,8 +7,8 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
-from tarot_tui.data.sources import archive
-from tarot_tui.data.sources.table import Table, clean, name_columns
+from tarot_tui.data.sources import archive, headings
+from tarot_tui.data.sources.table import Note, Table, clean, fitted
 from tarot_tui.errors import BadInput
 from tarot_tui.locale import _
 from tarot_tui.text import one_line
@@ -18,7 +18,7 @@ _LARGEST = 2_000_000_000
 _MOST_CELLS = 50_000_000
 
 
-def tables(path: Path, *, preview: bool = False) -> Iterator[Table]:
+def tables(path: Path, *, header: int | None, note: Note, preview: bool) -> Iterator[Table]:
     """One table per sheet that holds anything, in the workbook's order; the first row in use is the header.
 
     Formulas give their stored value. A sheet is in memory while its table is read, not longer.
@@ -50,8 +50,10 @@ def _sheets(path: Path) -> Iterator[Table]:
             rows = book.get_sheet_by_name(sheet.name).iter_rows()
             header = next((row for row in rows if any(cell != "" for cell in row)), None)
             if header is not None:
-                columns = name_columns([as_text(cell) for cell in header])
-                yield Table(path, sheet.name, columns, "sheet", main, _texts(rows))
+                columns = headings.name_columns(path, [as_text(cell) for cell in header])
+                yield Table(
+                    path, sheet.name, columns, "sheet", main, values=fitted(_texts(rows), len(columns))
+                )
                 main = False
 
 
