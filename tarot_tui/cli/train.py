@@ -13,6 +13,7 @@ from tarot_tui.locale import _
 from tarot_tui.text import duration, size
 
 if TYPE_CHECKING:
+    from tarot_tui.findings import Finding
     from tarot_tui.project import Project
     from tarot_tui.training.plan import Plan
     from tarot_tui.training.recipe import Recipe
@@ -49,12 +50,23 @@ def run(args: Namespace) -> int:
     project = project_of(args)
     recipe, name = _recipe(project, args)
     plan = plan_in_child(project, recipe, lambda line: say(args, line))
-    say(args, *plan_lines(recipe, plan), *findings(plan.findings))
+    say(args, *plan_lines(recipe, plan), *findings([*plan.findings, *_reapers(args)]))
     if args.dry_run:
         if args.json:
             emit(plan.as_dict())
         return Refused.exit_code if plan.refused else 0
     return _start(args, project, recipe, plan, name)
+
+
+def _reapers(args: Namespace) -> list[Finding]:
+    import shlex
+
+    from tarot_tui.jobs import reapers
+
+    typed = ["tarot-tui", "train", *([args.recipe] if args.recipe else [])]
+    for override in args.overrides:
+        typed += ["--set", override]
+    return reapers.findings(shlex.join(typed), staying=args.follow)
 
 
 def plan_lines(recipe: Recipe, plan: Plan) -> list[str]:

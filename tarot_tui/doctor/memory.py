@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tarot_tui.jobs.cgroup import memory_groups
+
 #: Per version of cgroups: the files that hold the limit and what is used of it, and what of that is only file cache.
-_V2 = ("memory.max", "memory.current", "inactive_file")
-_V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+_FILES = {
+    2: ("memory.max", "memory.current", "inactive_file"),
+    1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+}
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,8 @@ def memory(total: int, available: int, root: Path = Path("/")) -> Memory:
     root: where ``proc`` and ``sys`` are. Format: the kernel's admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst.
     """
     found = Memory(total, available)
-    for folder, names in _groups(root):
+    for version, folder in memory_groups(root=root):
+        names = _FILES[version]
         limit, used = _number(folder / names[0]), _number(folder / names[1])
         # "No limit" is the word max in v2, and a number beyond any memory in v1.
         if limit is None or limit >= total:
@@ -34,28 +38,6 @@ def memory(total: int, available: int, root: Path = Path("/")) -> Memory:
         left = max(0, limit - (used or 0) + _statistic(folder / "memory.stat", names[2]))
         found = Memory(min(found.total, limit), min(found.available, left), True)
     return found
-
-
-def _groups(root: Path) -> Iterator[tuple[Path, tuple[str, str, str]]]:
-    """Our cgroups with memory accounting, and those above them."""
-    try:
-        lines = (root / "proc/self/cgroup").read_text().splitlines()
-    except OSError:
-        return
-    mounted = root / "sys/fs/cgroup"
-    for line in lines:
-        _number_, controllers, path = line.split(":", 2)
-        if not controllers:
-            top, names = mounted, _V2
-        elif "memory" in controllers.split(","):
-            top, names = mounted / "memory", _V1
-        else:
-            continue
-        # Inside a container the path may be the host's, while what is mounted begins at our own group.
-        folder = top / path.lstrip("/")
-        for group in (folder, *folder.parents):
-            if group.is_relative_to(top):
-                yield group, names
 
 
 def _number(path: Path) -> int | None:

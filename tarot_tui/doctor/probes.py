@@ -41,7 +41,11 @@ PROBES = (
         seconds=60,
     ),
     Probe(
-        (Check("python", "machine:python", required=True), Check("machine", "machine:machine", required=True))
+        (
+            Check("python", "machine:python", required=True),
+            Check("machine", "machine:machine", required=True),
+            Check("session", "session:check"),
+        )
     ),
     Probe((Check("nvidia", "nvidia:check"),)),
     Probe((Check("packages", "packages:check", required=True),)),
