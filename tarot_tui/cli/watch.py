@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 
 from tarot_tui.cli.output import emit, project_of, say
 from tarot_tui.cli.runs import clock, done
+from tarot_tui.jobs.steps import Step
 from tarot_tui.locale import _
+from tarot_tui.project import Project
 from tarot_tui.text import duration, one_line, size
 
 
 def arguments(parser: ArgumentParser) -> None:
     """Declare the verb's own options."""
-    parser.add_argument("run", nargs="?", default="-1", metavar="RUN", help=run_help())
+    parser.add_argument(
+        "run",
+        nargs="?",
+        default="-1",
+        metavar="RUN|DIR",
+        help=_("{run}; or the output folder of a training that LLaMA-Factory or transformers runs").format(
+            run=run_help()
+        ),
+    )
     parser.add_argument("--once", action="store_true", help=_("print how it is now, and end"))
 
 
@@ -23,11 +34,9 @@ def run_help() -> str:
 
 def run(args: Namespace) -> int:
     """Open the screen, or print one snapshot of it (``--once``; with ``--json`` one object)."""
-    from tarot_tui.jobs.find import resolve
     from tarot_tui.jobs.snapshot import snapshot
 
-    project = project_of(args)
-    folder = resolve(project, args.run)
+    project, folder = found_run(args)
     if args.json:
         emit(snapshot(folder).as_dict())
     elif args.once:
@@ -39,10 +48,33 @@ def run(args: Namespace) -> int:
     return 0
 
 
-def _lines(folder) -> list[str]:  # type: ignore[no-untyped-def]
-    from tarot_tui.jobs import files
+def found_run(args: Namespace) -> tuple[Project, Path]:
+    """The run that ``args.run`` means, and its project: a job, or any folder that a training writes to.
+
+    The folder need not lie in a project; it then counts as one by itself. Raises BadInput when there is no such run.
+    """
+    from tarot_tui.errors import BadInput
+    from tarot_tui.jobs.files import SPEC
+    from tarot_tui.jobs.find import resolve
+    from tarot_tui.jobs.foreign import is_foreign
+    from tarot_tui.project import Project, find
+
+    place = Path(args.run).expanduser().absolute()
+    if place.is_dir() and is_foreign(place):
+        try:
+            return find(place), place
+        except BadInput:
+            return Project(place), place
+    if place.is_dir() and (place / SPEC).is_file():
+        return Project(place.parent.parent), place
+    project = project_of(args)
+    return project, resolve(project, args.run)
+
+
+def _lines(folder: Path) -> list[str]:
     from tarot_tui.jobs.control import named
     from tarot_tui.jobs.log import last_lines
+    from tarot_tui.jobs.look import log_of
     from tarot_tui.jobs.snapshot import snapshot
 
     one = snapshot(folder)
@@ -63,8 +95,15 @@ def _lines(folder) -> list[str]:  # type: ignore[no-untyped-def]
         lines.append(_("metrics:") + " " + metrics)
     if one.hardware and status.alive:
         lines.append(_("hardware:") + " " + hardware_words(one.hardware))
-    log = last_lines(folder / files.LOG, 5, status.log_from)
+    if one.steps:
+        lines.append(_("steps:") + " " + ", ".join(_step(step) for step in one.steps))
+    log = last_lines(log_of(folder), 5, status.log_from)
     return lines + [f"  | {line}" for line in log]
+
+
+def _step(step: Step) -> str:
+    words = {"waiting": _("waiting"), "begun": _("begun"), "done": _("done")}
+    return f"{step.title or step.name} ({words[step.state]})"
 
 
 def _metrics(found: dict) -> str:

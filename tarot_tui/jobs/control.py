@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tarot_tui.errors import Refused
 from tarot_tui.jobs import files, identity, launch, status
+from tarot_tui.jobs.foreign import is_foreign
 from tarot_tui.jobs.status import Status
 from tarot_tui.locale import _
 
@@ -19,6 +20,7 @@ def request(folder: Path, verb: str) -> None:
     """
     if verb not in files.VERBS:
         raise ValueError(verb)
+    _refuse_foreign(folder)
     found = status.read(folder)
     if not found.alive:
         raise Refused(_("{job} is not running; it is {state}.").format(job=folder.name, state=named(found)))
@@ -35,10 +37,18 @@ def resume(folder: Path) -> Status:
 
     Raises Refused for a job that is finished or running.
     """
+    _refuse_foreign(folder)
     found = status.read(folder)
     if found.state == "finished":
         raise Refused(_("{job} is finished: there is nothing left to do.").format(job=folder.name))
     return launch.start(folder)
+
+
+def _refuse_foreign(folder: Path) -> None:
+    if is_foreign(folder):
+        raise Refused(
+            _("{name} was not started by tarot-tui, which can only watch it.").format(name=folder.name)
+        )
 
 
 def named(found: Status) -> str:

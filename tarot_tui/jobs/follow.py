@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from tarot_tui.jobs import files, status
 from tarot_tui.jobs.log import Tail
+from tarot_tui.jobs.look import log_of, status_of
 from tarot_tui.jobs.status import Status
 from tarot_tui.locale import _
 
@@ -19,18 +19,20 @@ def follow(
     folder: Path,
     on_line: Callable[[str], None] = print,
     on_status: Callable[[Status], None] | None = None,
+    start: int | None = None,
 ) -> Status:
-    """Hand out the log lines of this attempt and every change of the status until the job ends; return the last status.
+    """Hand out the log lines of this attempt (or from byte ``start`` of the log) and every change of the status until the
+    job ends; return the last status.
 
     Ctrl-C only ends the following: the job goes on, and the returned status is still ``alive``.
     """
-    found = status.read(folder)
-    tail = Tail(folder / files.LOG, found.log_from)
+    found = status_of(folder)
+    tail = Tail(log_of(folder), found.log_from if start is None else start)
     said: Status | None = None
     try:
         while True:
             # The status first: what was logged before the end is then all there.
-            found = status.read(folder)
+            found = status_of(folder)
             _hand_out(tail, on_line, everything=not found.alive)
             if on_status and _without_heartbeat(found) != said:
                 said = _without_heartbeat(found)
@@ -39,7 +41,7 @@ def follow(
                 return found
             time.sleep(_SECONDS_BETWEEN_LOOKS)
     except KeyboardInterrupt:
-        return status.read(folder)
+        return status_of(folder)
 
 
 def closing_words(folder: Path, found: Status) -> str:

@@ -79,6 +79,23 @@ def last_lines(path: Path, count: int, start: int = 0) -> list[str]:
     return [_shown(line) for line in lines[-count:]]
 
 
+def start_of_last_lines(path: Path, count: int) -> int:
+    """The byte where the last ``count`` lines of ``path`` begin, from which :class:`Tail` goes on; 0 when missing."""
+    try:
+        with open(path, "rb") as file:
+            end = file.seek(0, os.SEEK_END)
+            data = _read_backwards(file, count, 0)
+    except OSError:
+        return 0
+    body = data[:-1] if data.endswith(b"\n") else data
+    at = len(body)
+    for _line in range(count):
+        at = body.rfind(b"\n", 0, max(at, 0))
+        if at < 0:
+            break
+    return end - len(data) + at + 1 if count > 0 else end
+
+
 def _read_backwards(file, count: int, start: int) -> bytes:  # type: ignore[no-untyped-def]
     position = file.seek(0, os.SEEK_END)
     blocks: list[bytes] = []

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from tarot_tui.jobs.log import last_lines
 
 _BLOCK = 1 << 20
+#: Lines that a thinned file is shown by.
+_SPREAD = 2000
 
 
 class MetricsReader:
@@ -17,9 +20,14 @@ class MetricsReader:
     A line that is only half there waits; a damaged one is skipped; a truncated or replaced file is read again.
     """
 
-    def __init__(self, path: Path, *, skip_existing: bool = False) -> None:
-        """With ``skip_existing`` only what is appended from now on counts."""
+    def __init__(self, path: Path, *, skip_existing: bool = False, thin_above: int | None = None) -> None:
+        """With ``skip_existing`` only what is appended from now on counts.
+
+        thin_above: of a file that is larger than so many bytes when it is first read, only some lines evenly spread over
+        it are taken, and the end whole: for a picture of a run of weeks, at once.
+        """
         self._path = path
+        self._thin_above = thin_above
         self._rest = b""
         self._position = 0
         self._inode: int | None = None
@@ -38,6 +46,11 @@ class MetricsReader:
             self._inode = found.st_ino
             if found.st_size > self._position:
                 with open(self._path, "rb") as file:
+                    if self._position == 0 and self._thin_above and found.st_size > self._thin_above:
+                        self._position = found.st_size - self._thin_above // 2
+                        rows += parse_lines(_spread(file, self._position))
+                        file.seek(self._position)
+                        self._position += len(file.readline())
                     file.seek(self._position)
                     while data := file.read(_BLOCK):
                         self._position += len(data)
@@ -49,6 +62,20 @@ class MetricsReader:
         return rows
 
 
+def _spread(file: BinaryIO, end: int) -> Iterator[bytes]:
+    """Whole lines evenly spread over the first ``end`` bytes."""
+    taken = 0
+    for number in range(_SPREAD):
+        file.seek(max(taken, number * end // _SPREAD))
+        if number:
+            file.readline()
+        line = file.readline()
+        taken = file.tell()
+        if taken > end:
+            return
+        yield line
+
+
 def last_metrics(path: Path, count: int = 20) -> dict[str, Any]:
     """The latest value of every key in the last ``count`` lines: ``loss`` also right after an evaluation."""
     merged: dict[str, Any] = {}
@@ -57,7 +84,7 @@ def last_metrics(path: Path, count: int = 20) -> dict[str, Any]:
     return merged
 
 
-def parse_lines(lines) -> list[dict[str, Any]]:  # type: ignore[no-untyped-def]
+def parse_lines(lines: Iterable[bytes]) -> list[dict[str, Any]]:
     """The JSON objects among ``lines`` (bytes); whatever else is there is passed over."""
     rows = []
     for line in lines:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tarot_tui.errors import BadInput
-from tarot_tui.jobs import files, status, steps
+from tarot_tui.jobs import files, foreign, status, steps
 from tarot_tui.jobs.log import last_lines
 from tarot_tui.jobs.metrics import last_metrics, parse_lines
 from tarot_tui.jobs.spec import read_spec
@@ -54,7 +54,12 @@ class Snapshot:
 
 
 def snapshot(folder: Path) -> Snapshot:
-    """Look at a job. Never raises for missing, damaged or half-written files; reads only the ends of long ones."""
+    """Look at a job, or at a run that somebody else started (:mod:`tarot_tui.jobs.foreign`).
+
+    Never raises for missing, damaged or half-written files; reads only the ends of long ones.
+    """
+    if foreign.is_foreign(folder):
+        return _of_foreign(folder)
     try:
         spec = read_spec(folder)
     except BadInput:
@@ -67,11 +72,27 @@ def snapshot(folder: Path) -> Snapshot:
         kind=one_line(str(spec.get("kind") or ""), 20),
         title=one_line(str(spec.get("title") or folder.name)),
         status=found,
-        elapsed=_elapsed(found),
+        elapsed=elapsed(found),
         eta_seconds=eta(found),
         metrics=last_metrics(folder / files.METRICS),
         hardware=readings[-1] if readings else {},
         steps=steps.read(folder),
+    )
+
+
+def _of_foreign(folder: Path) -> Snapshot:
+    found = foreign.status(folder)
+    return Snapshot(
+        folder=folder,
+        name=folder.name,
+        kind="train",
+        title=foreign.title(folder),
+        status=found,
+        elapsed=elapsed(found),
+        eta_seconds=eta(found),
+        metrics=foreign.latest(folder),
+        hardware={},
+        steps=[],
     )
 
 
@@ -89,7 +110,8 @@ def eta(found: Status) -> float | None:
     return max(0.0, (total - pace.step) * seconds_per_step - since)
 
 
-def _elapsed(found: Status) -> float | None:
+def elapsed(found: Status) -> float | None:
+    """Seconds of this attempt until now, or until it ended; None before it began."""
     if found.started is None:
         return None
     until = found.ended or (time.time() if found.alive else found.heartbeat) or found.started

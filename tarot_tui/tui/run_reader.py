@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from tarot_tui.errors import BadInput
-from tarot_tui.jobs import files, status
+from tarot_tui.jobs import files, foreign
 from tarot_tui.jobs.log import Tail, last_lines
-from tarot_tui.jobs.metrics import MetricsReader, parse_lines
-from tarot_tui.jobs.snapshot import eta
+from tarot_tui.jobs.look import log_of, metrics_of, status_of
+from tarot_tui.jobs.metrics import parse_lines
+from tarot_tui.jobs.snapshot import elapsed, eta
 from tarot_tui.jobs.spec import read_spec
 from tarot_tui.jobs.status import Status
 from tarot_tui.jobs.stopping import STOP_GRACE
@@ -24,6 +25,8 @@ from tarot_tui.text import one_line
 EVERY = 1.0
 #: How much of an old log is read, in bytes; and what one look takes of a fast one.
 _LOG_BYTES = 512 * 1024
+#: Of a longer trainer log, in bytes, the older part is first shown by some of its lines.
+_METRICS_BYTES = 8 << 20
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,8 @@ class RunReader:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._spec: dict[str, Any] = {}
-        self._metrics_reader = MetricsReader(folder / files.METRICS)
+        self._foreign = foreign.is_foreign(folder)
+        self._metrics_reader = metrics_of(folder, thin_above=_METRICS_BYTES)
         self._metrics: dict[str, Any] = {}
         self._log: Tail | None = None
         self._hardware: dict[str, Any] = {}
@@ -63,7 +67,7 @@ class RunReader:
     def look(self) -> Look:
         """Look now. Blocks as long as the disk does; raises nothing for missing, damaged or half-written files."""
         # The status first: what was written before the end is then all there.
-        found = status.read(self._folder)
+        found = status_of(self._folder)
         spec = self._read_spec()
         lines, partial = self._read_log()
         return Look(
@@ -71,7 +75,7 @@ class RunReader:
             status=found,
             title=one_line(str(spec.get("title") or self._folder.name), 80),
             kind=one_line(str(spec.get("kind") or ""), 20),
-            elapsed=_elapsed(found),
+            elapsed=elapsed(found),
             eta=eta(found),
             force_in=self._force_in(found),
             losses=self._read_losses(),
@@ -83,6 +87,8 @@ class RunReader:
 
     def _read_spec(self) -> dict[str, Any]:
         # Written once, before the job starts.
+        if not self._spec and self._foreign:
+            self._spec = {"title": foreign.title(self._folder), "kind": "train"}
         if not self._spec:
             with suppress(BadInput):
                 self._spec = read_spec(self._folder)
@@ -99,7 +105,7 @@ class RunReader:
         return losses
 
     def _read_log(self) -> tuple[list[str], str]:
-        path = self._folder / files.LOG
+        path = log_of(self._folder)
         if self._log is None:
             try:
                 start = max(path.stat().st_size - _LOG_BYTES, 0)
@@ -134,13 +140,6 @@ def number(value: Any, *, finite: bool = True) -> float | None:
     if isinstance(value, int) and abs(value) > 1e15:
         return None
     return float(value) if abs(value) < 1e15 or not finite else None
-
-
-def _elapsed(found: Status) -> float | None:
-    if found.started is None:
-        return None
-    until = time.time() if found.alive else found.ended or found.heartbeat or found.started
-    return max(0.0, until - found.started)
 
 
 class Watcher:

@@ -1,0 +1,26 @@
+"""What a reader needs of a run, whoever started it: a job of ours, or a folder that something else writes to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tarot_tui.jobs import files, foreign, status
+from tarot_tui.jobs.metrics import MetricsReader
+from tarot_tui.jobs.status import Status
+
+
+def status_of(folder: Path) -> Status:
+    """How the run is. Never raises."""
+    return foreign.status(folder) if foreign.is_foreign(folder) else status.read(folder)
+
+
+def log_of(folder: Path) -> Path:
+    """Where the run says in words what it does; the file may be missing."""
+    return foreign.log(folder) if foreign.is_foreign(folder) else folder / files.LOG
+
+
+def metrics_of(folder: Path, thin_above: int | None = None) -> MetricsReader | foreign.ForeignMetrics:
+    """Reads the rows of the run's trainer; ``thin_above`` as for :class:`tarot_tui.jobs.metrics.MetricsReader`."""
+    if foreign.is_foreign(folder):
+        return foreign.ForeignMetrics(folder, thin_above)
+    return MetricsReader(folder / files.METRICS, thin_above=thin_above)
