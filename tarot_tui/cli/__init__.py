@@ -24,11 +24,16 @@ VERBS = {
     "train": N_("train a recipe as a job that outlives this terminal"),
     "runs": N_("list the runs of this project"),
     "watch": N_("watch a run: progress, loss, hardware, log"),
+    "tail": N_("print the end of a run's log, and what comes"),
     "stop": N_("stop a run after it has saved a checkpoint"),
+    "kill": N_("end a run at once, without saving"),
     "resume": N_("go on with a stopped run, exactly where it was"),
+    "prune": N_("delete old checkpoints; the last and the best stay"),
+    "rm": N_("delete a run"),
     "export": N_("turn a run into a model file (GGUF), or a merged folder"),
     "ollama": N_("import a model into Ollama over HTTP"),
     "chat": N_("talk to a model"),
+    "publish": N_("send a model to the Hugging Face hub, a folder or a drive"),
     "demo": N_("all of it on a small built-in model, in a few minutes"),
 }
 

@@ -17,8 +17,12 @@ def last_complete(folder: Path) -> Path | None:
     Trainer writes the adapter first and ``trainer_state.json`` last; a machine that lost power may still have lost
     what was in the files, so each is looked into.
     """
-    found = [(int(match[1]), path) for path in folder.iterdir() if (match := _NAME.fullmatch(path.name))]
-    return next((path for _step, path in sorted(found, reverse=True) if is_complete(path)), None)
+    return next((path for path in reversed(all_checkpoints(folder)) if is_complete(path)), None)
+
+
+def all_checkpoints(folder: Path) -> list[Path]:
+    """Every ``checkpoint-N`` of a run, whole or not, in the order of their steps."""
+    return sorted((path for path in folder.iterdir() if _NAME.fullmatch(path.name)), key=step_of)
 
 
 def step_of(checkpoint: Path) -> int:
