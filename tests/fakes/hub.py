@@ -1,0 +1,158 @@
+"""A Hugging Face hub that takes uploads: a thread on a free port of 127.0.0.1, asked by the hub's own client.
+
+Written from huggingface_hub's ``hf_api.py``, ``_commit_api.py`` and ``lfs.py``: repositories, the question which files
+are large, the Git LFS batch call, the upload by hash, the commit. Set ``HF_ENDPOINT`` to :attr:`FakeHub.url` and
+``HF_HUB_DISABLE_XET=1`` in the process that is to use it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import threading
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+TOKEN = "hf_" + "t" * 34
+
+
+@dataclass
+class Repository:
+    """private: whether only its owner reads it. files: what the last commit holds."""
+
+    private: bool
+    files: dict[str, bytes] = field(default_factory=dict)
+    commits: list[str] = field(default_factory=list)
+
+
+@dataclass
+class FakeHub:
+    """A context manager. declined_commits: so many commits are declined. readonly: the token may only read."""
+
+    repositories: dict[str, Repository] = field(default_factory=dict)
+    objects: dict[str, bytes] = field(default_factory=dict)
+    uploads: list[str] = field(default_factory=list)
+    declined_commits: int = 0
+    readonly: bool = False
+
+    def __enter__(self) -> FakeHub:
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": self}))
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+    @property
+    def url(self) -> str:
+        """What to set as HF_ENDPOINT."""
+        return f"http://127.0.0.1:{self.server.server_address[1]}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    hub: FakeHub
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_args: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        name = "/".join(self.path.split("?")[0].removeprefix("/api/models/").split("/")[:2])
+        repository = self.hub.repositories.get(name)
+        if repository is None:
+            return self._answer({"error": "Repository not found"}, 404, {"X-Error-Code": "RepoNotFound"})
+        self._answer({"id": name, "private": repository.private, "sha": "0" * 40, "siblings": []})
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.headers.get("Authorization") != f"Bearer {TOKEN}":
+            return self._answer({"error": "Invalid username or password."}, 401)
+        if self.hub.readonly:
+            return self._answer({"error": "Forbidden: you must use a write token"}, 403)
+        path = self.path.split("?")[0]
+        if path == "/api/repos/create":
+            return self._create(json.loads(body))
+        if path == "/api/validate-yaml":
+            return self._answer({"errors": [], "warnings": []})
+        if path.endswith("/info/lfs/objects/batch"):
+            return self._batch(json.loads(body))
+        name = "/".join(path.removeprefix("/api/models/").split("/")[:2])
+        if "/preupload/" in path:
+            return self._preupload(json.loads(body))
+        if "/commit/" in path:
+            return self._commit(self.hub.repositories[name], name, body)
+        self._answer({"error": f"unknown path {path}"}, 404)
+
+    def _create(self, body: dict[str, Any]) -> None:
+        name = f"{body.get('organization') or 'me'}/{body['name']}"
+        if name in self.hub.repositories:
+            return self._answer(
+                {"error": "You already created this model repo", "url": f"{self.hub.url}/{name}"}, 409
+            )
+        private = body.get("private") or body.get("visibility") == "private"
+        self.hub.repositories[name] = Repository(bool(private))
+        self._answer({"url": f"{self.hub.url}/{name}", "name": name})
+
+    def _preupload(self, body: dict[str, Any]) -> None:
+        large = (".gguf", ".safetensors")
+        files = [
+            {
+                "path": one["path"],
+                "uploadMode": "lfs" if one["path"].endswith(large) else "regular",
+                "shouldIgnore": False,
+                "oid": None,
+            }
+            for one in body["files"]
+        ]
+        self._answer({"files": files, "commitOid": "0" * 40})
+
+    def _batch(self, body: dict[str, Any]) -> None:
+        objects = []
+        for one in body["objects"]:
+            found: dict[str, Any] = {"oid": one["oid"], "size": one["size"]}
+            if one["oid"] not in self.hub.objects:
+                found["actions"] = {"upload": {"href": f"{self.hub.url}/upload/{one['oid']}"}}
+            objects.append(found)
+        self._answer({"transfer": "basic", "objects": objects})
+
+    def do_PUT(self) -> None:
+        oid = self.path.rpartition("/")[2]
+        length = int(self.headers["Content-Length"])
+        data = self.rfile.read(length)
+        if hashlib.sha256(data).hexdigest() != oid:
+            return self._answer({"error": "hash mismatch"}, 400)
+        self.hub.objects[oid] = data
+        self.hub.uploads.append(oid)
+        self._answer({})
+
+    def _commit(self, repository: Repository, name: str, body: bytes) -> None:
+        if self.hub.declined_commits:
+            self.hub.declined_commits -= 1
+            return self._answer({"error": "The commit is out of order"}, 400)
+        for line in body.splitlines():
+            entry = json.loads(line)
+            value = entry["value"]
+            if entry["key"] == "header":
+                repository.commits.append(value["summary"])
+            elif entry["key"] == "file":
+                repository.files[value["path"]] = base64.b64decode(value["content"])
+            elif entry["key"] == "lfsFile":
+                if value["oid"] not in self.hub.objects:
+                    return self._answer({"error": f"LFS object {value['oid']} was not uploaded"}, 400)
+                repository.files[value["path"]] = self.hub.objects[value["oid"]]
+        url = f"{self.hub.url}/{name}/commit/{'1' * 40}"
+        self._answer({"commitUrl": url, "commitOid": "1" * 40, "hookOutput": ""})
+
+    def _answer(self, value: Any, code: int = 200, headers: dict[str, str] | None = None) -> None:
+        data = json.dumps(value).encode()
+        self.send_response(code)
+        for key, text in (headers or {}).items():
+            self.send_header(key, text)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
