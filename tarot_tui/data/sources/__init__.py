@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+from tarot_tui.data.sources import contained
 from tarot_tui.data.sources.collecting import collect
-from tarot_tui.data.sources.kinds import KINDS
+from tarot_tui.data.sources.kinds import CONTAINED, KINDS
 from tarot_tui.data.sources.table import Header, Note, Row, Table, file_name
 from tarot_tui.errors import BadInput
 from tarot_tui.findings import Finding
@@ -46,9 +47,13 @@ def tables(
     preview: only the beginning will be read, so do not check the whole file first. Raises BadInput for a file that
     cannot be read, in one sentence.
     """
-    reader = importlib.import_module(f"tarot_tui.data.sources.{KINDS[path.suffix.lower()]}")
+    module = KINDS[path.suffix.lower()]
     try:
-        yield from reader.tables(path, header=header, note=note, preview=preview)
+        if module in CONTAINED:
+            yield from contained.tables(module, path, header=header, note=note, preview=preview)
+        else:
+            reader = importlib.import_module(f"tarot_tui.data.sources.{module}")
+            yield from reader.tables(path, header=header, note=note, preview=preview)
     except OSError as error:
         raise BadInput(
             _("{file} cannot be read: {reason}.").format(

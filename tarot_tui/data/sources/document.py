@@ -24,7 +24,9 @@ _LARGEST = 256_000_000
 
 def tables(path: Path, *, header: int | None, note: Note, preview: bool) -> Iterator[Table]:
     """Section ``段落``: the paragraphs outside tables, empty ones counted; then ``表格1`` …, first row as header."""
-    archive.check(path, _LARGEST)
+    if archive.kind_of(path) == "ole":
+        raise BadInput(archive.protected(path))
+    archive.check(path, _LARGEST, lambda name: not name.startswith("word/media/"))
     document = _open(path)
     paragraphs = ((clean(paragraph.text),) for paragraph in document.paragraphs)
     yield Table(path, SECTION, (TEXT,), "text", values=paragraphs)

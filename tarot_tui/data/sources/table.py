@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from tarot_tui.findings import Finding
+from tarot_tui.text import one_line
 
 #: The one column of paragraphs and lines.
 TEXT = "text"
@@ -105,6 +106,11 @@ def clean(text: str) -> str:
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     return text.strip()
+
+
+def shown(path: Path) -> str:
+    """The path as it may be said in a sentence: on one line, nothing in it a terminal would obey."""
+    return one_line(str(path))
 
 
 def file_name(path: Path) -> str:

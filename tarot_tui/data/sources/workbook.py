@@ -1,60 +1,51 @@
-"""Spreadsheets: every sheet of an xlsx file, cells as a person reads them."""
+"""Spreadsheets: every sheet of an Excel or OpenDocument file, cells as a person reads them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, datetime, time, timedelta
+from contextlib import closing, nullcontext
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tarot_tui.data.sources import archive, headings
-from tarot_tui.data.sources.table import Note, Table, clean, fitted
+from tarot_tui.data.sources.cells import as_text
+from tarot_tui.data.sources.number_format import Show
+from tarot_tui.data.sources.sheet_xml import Parts
+from tarot_tui.data.sources.table import Note, Table, fitted, shown
 from tarot_tui.errors import BadInput
+from tarot_tui.findings import Finding
 from tarot_tui.locale import _
 from tarot_tui.text import one_line
 
+if TYPE_CHECKING:
+    from python_calamine import CalamineSheet, CalamineWorkbook
+
 _LARGEST = 2_000_000_000
-# calamine holds a sheet's used area whole, 32 bytes a cell: 1.6 GB at the worst.
-_MOST_CELLS = 50_000_000
+_ZIPPED = {".xlsx", ".xlsm", ".xlsb", ".ods"}
+
+Formatted = Iterator[tuple[int, dict[int, Show]]]
 
 
 def tables(path: Path, *, header: int | None, note: Note, preview: bool) -> Iterator[Table]:
-    """One table per sheet that holds anything, in the workbook's order; the first row in use is the header.
+    """One table per sheet that holds anything, in the workbook's order.
 
-    Formulas give their stored value. A sheet is in memory while its table is read, not longer.
+    header: the row of each sheet that names the columns (None: found). Formulas give their stored value; a cell
+    merged over several rows gives its text to each of them. Hidden sheets and rows are read as well, and noted. A
+    sheet is in memory while its table is read, not longer.
     """
-    archive.check(path, _LARGEST)
-    archive.check_sheets(path, _MOST_CELLS)
+    kind = archive.kind_of(path)
+    if kind == "zip":
+        archive.check(path, _LARGEST)
     try:
-        yield from _sheets(path)
-    except OSError:
+        with archive.damage_named(path):
+            yield from _sheets(path, kind, header, note, preview)
+    except (OSError, BadInput):
         raise
     except BaseException as error:
         if not _calamine_s(error):
             raise
-        raise BadInput(
-            _(
-                "{file} cannot be read as a spreadsheet ({reason}): open it in its program and save it anew as xlsx."
-            ).format(file=path, reason=one_line(str(error) or type(error).__name__, 120))
-        ) from None
-
-
-def _sheets(path: Path) -> Iterator[Table]:
-    from python_calamine import SheetTypeEnum, load_workbook
-
-    with load_workbook(path) as book:
-        main = True
-        for sheet in book.sheets_metadata:
-            if sheet.typ is not SheetTypeEnum.WorkSheet:
-                continue
-            rows = book.get_sheet_by_name(sheet.name).iter_rows()
-            header = next((row for row in rows if any(cell != "" for cell in row)), None)
-            if header is not None:
-                columns = headings.name_columns(path, [as_text(cell) for cell in header])
-                yield Table(
-                    path, sheet.name, columns, "sheet", main, values=fitted(_texts(rows), len(columns))
-                )
-                main = False
+        raise BadInput(_unreadable(path, kind, error)) from None
 
 
 def _calamine_s(error: BaseException) -> bool:
@@ -64,41 +55,135 @@ def _calamine_s(error: BaseException) -> bool:
     return isinstance(error, CalamineError) or type(error).__name__ == "PanicException"
 
 
-def _texts(rows: Iterable[Sequence[Any]]) -> Iterator[list[str]]:
-    for row in rows:
-        yield [as_text(cell) for cell in row]
+def _unreadable(path: Path, kind: str, error: BaseException) -> str:
+    from python_calamine import PasswordError
+
+    if isinstance(error, PasswordError) or (kind == "ole" and path.suffix.lower() in _ZIPPED):
+        return archive.protected(path)
+    return _(
+        "{file} cannot be read as a spreadsheet ({reason}): open it in its program and save it anew as xlsx."
+    ).format(file=shown(path), reason=one_line(str(error) or type(error).__name__, 120))
 
 
-def as_text(value: Any) -> str:
-    """A cell's value as a spreadsheet shows it.
+def _open(path: Path, kind: str) -> CalamineWorkbook:
+    from python_calamine import CalamineWorkbook
 
-    Whole numbers without a decimal point, others with up to 15 digits; ``TRUE`` and ``FALSE``; dates as
-    ``2024-08-21``, with the time when there is one; durations as ``30:00:00``. A percentage stays the fraction that
-    the file holds (0.25): calamine does not tell number formats.
+    if (kind == "zip") == (path.suffix.lower() in _ZIPPED):
+        return CalamineWorkbook.from_path(path)
+    # Under a name that promises the other kind calamine finds out by itself, given no name.
+    with open(path, "rb") as file:
+        return CalamineWorkbook.from_filelike(file)
+
+
+def _sheets(path: Path, kind: str, header: int | None, note: Note, preview: bool) -> Iterator[Table]:
+    from python_calamine import SheetTypeEnum, SheetVisibleEnum
+
+    with _open(path, kind) as book, closing(Parts(path)) if kind == "zip" else nullcontext() as parts:
+        main = True
+        for about in book.sheets_metadata:
+            if about.typ is not SheetTypeEnum.WorkSheet:
+                continue
+            place = f"{path.name} '{about.name}'"
+            sheet = book.get_sheet_by_name(about.name)
+            formatted = parts.formatted(about.name) if parts else iter(())
+            table = _table(path, sheet, formatted, header, main, note)
+            if table is None:
+                continue
+            main = False
+            if about.visible is not SheetVisibleEnum.Visible:
+                note(_finding("data.hidden_sheet", _("{place}: this sheet is hidden and was read."), place))
+            yield table
+            del sheet, table
+            if parts and not preview:
+                _remark(parts, about.name, place, note)
+
+
+def _table(
+    path: Path, sheet: CalamineSheet, formatted: Formatted, header: int | None, main: bool, note: Note
+) -> Table | None:
+    """The sheet as a table; None when it is empty. Raises BadInput when it lacks the row ``header``."""
+    place = f"{path.name} '{sheet.name}'"
+    merged = sheet.merged_cell_ranges or []
+    left = sheet.start[1] if sheet.start else 0
+    rows = _filled_down(_texts(sheet.iter_rows(), formatted, left), merged, left)
+    above = sheet.start[0] if sheet.start else 0
+    first = list(islice(rows, header or above + headings.FIRST_ROWS))
+    if not any(any(row) for row in first):
+        return None
+    if header and header > len(first):
+        raise BadInput(headings.no_such_row(place, header))
+    at = header - 1 if header else headings.find(first)
+    assert at is not None  # some row is filled
+    if not header and any(any(row) for row in first[:at]):
+        note(headings.title_note(place, at + 1))
+    if tall := [one for one in merged if one[1][0] > max(one[0][0], at)]:
+        text = _("{place}: {count} cells merged over several rows count for each of them.")
+        note(_finding("data.merged_cells", text, place, count=len(tall)))
+    columns = headings.name_columns(path, first[at])
+    values = fitted(chain(first[at + 1 :], rows), len(columns))
+    return Table(path, sheet.name, columns, "sheet", main, values=values)
+
+
+def _texts(rows: Iterable[Sequence[Any]], formatted: Formatted, left: int) -> Iterator[list[str]]:
+    """The rows as text, numbers shown in their format where it is one of ``formatted``."""
+    next_row, shows = next(formatted, (-1, {}))
+    for number, row in enumerate(rows):
+        texts = [
+            value.strip()
+            if type(value) is str and "\r" not in value and "\0" not in value
+            else as_text(value)
+            for value in row
+        ]
+        while 0 <= next_row < number:
+            next_row, shows = next(formatted, (-1, {}))
+        if next_row == number:
+            for column, show in shows.items():
+                at = column - left
+                if 0 <= at < len(row) and type(row[at]) in (int, float):
+                    texts[at] = show(row[at]).strip()
+        yield texts
+
+
+def _filled_down(
+    rows: Iterable[list[str]], merged: list[tuple[tuple[int, int], tuple[int, int]]], left: int
+) -> Iterator[list[str]]:
+    """``rows``, the text of a cell merged over several rows in each of them.
+
+    Not over several columns: what spans those is a caption, and as a row of its own no sample.
     """
-    if isinstance(value, str):
-        return clean(value)
-    if isinstance(value, bool):
-        return str(value).upper()
-    if isinstance(value, int | float):
-        return _number(value)
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d}" if value.time() == time() else f"{value:%Y-%m-%d} {_clock(value.time())}"
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, time):
-        return _clock(value)
-    if isinstance(value, timedelta):
-        minutes, seconds = divmod(round(value.total_seconds()), 60)
-        return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
-    return "" if value is None else clean(str(value))
+    waiting = sorted((one for one in merged if one[1][0] > one[0][0]), reverse=True)
+    if not waiting:
+        yield from rows
+        return
+    reach: dict[int, tuple[int, str]] = {}
+    for number, row in enumerate(rows):
+        for column, (last, text) in list(reach.items()):
+            if number > last:
+                del reach[column]
+            elif not row[column]:
+                row[column] = text
+        while waiting and waiting[-1][0][0] <= number:
+            (_top, column), (last, _right) = waiting.pop()
+            if 0 <= column - left < len(row):
+                reach[column - left] = (last, row[column - left])
+        yield row
 
 
-def _number(value: float) -> str:
-    if abs(value) < 1e15 and value == int(value):
-        return str(int(value))
-    return format(value, ".15g")
+def _remark(parts: Parts, sheet: str, place: str, note: Note) -> None:
+    found = parts.remarks(sheet)
+    if found.hidden_count:
+        rows = ", ".join(map(str, found.hidden_rows)) + (
+            ", …" if found.hidden_count > len(found.hidden_rows) else ""
+        )
+        text = _("{place}: {count} hidden rows were read ({rows}).")
+        note(_finding("data.hidden_rows", text, place, count=found.hidden_count, rows=rows))
+    if found.never_computed:
+        text = _(
+            "{place}: {count} formulas hold no computed value and count as empty; open the file in its program and save it."
+        )
+        note(_finding("data.formulas", text, place, count=found.never_computed))
 
 
-def _clock(value: time) -> str:
-    return f"{value:%H:%M:%S}" if value.second else f"{value:%H:%M}"
+def _finding(name: str, text: str, place: str, **values: Any) -> Finding:
+    severity = "info" if name == "data.merged_cells" else "warning"
+    return Finding(name, severity, text.format(place=one_line(place), **values))

@@ -1,0 +1,111 @@
+"""``python -m tarot_tui.data.sources.contained_worker``: reads the files asked for on stdin, answers on stdout.
+
+Each request is a line of JSON. The answers, a line each: ``table`` (a header), ``rows`` (a part of its rows),
+``note`` (a finding), and at the end ``done`` or ``error`` (the sentence).
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import resource
+import signal
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from tarot_tui.data.sources.table import LONGEST, Table, shown
+from tarot_tui.errors import BadInput
+from tarot_tui.findings import Finding
+from tarot_tui.locale import _, set_language
+
+# As much is sent at once: enough to be fast, little enough to flow.
+_CELLS, _CHARACTERS = 10_000, 300_000
+_PREVIEW_ROWS = 200
+_LONGEST_ROW = 4 * LONGEST
+_encode = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
+
+
+def main() -> None:
+    """Serve until stdin ends."""
+    # The terminal's Ctrl-C is for the one who asked: it closes our pipes.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for line in sys.stdin.buffer:
+        try:
+            _serve(json.loads(line))
+        except BrokenPipeError:
+            # Nobody listens any more; Python's own last flush would complain of it.
+            os._exit(0)
+
+
+def _serve(request: dict[str, Any]) -> None:
+    set_language(request["language"])
+    _bound(request["memory"], request["seconds"])
+    path, preview = Path(request["path"]), request["preview"]
+    reader = importlib.import_module(f"tarot_tui.data.sources.{request['module']}")
+    try:
+        for table in reader.tables(path, header=request["header"], note=_note, preview=preview):
+            _send(table=_header(table))
+            _send_rows(path, islice(table.values, _PREVIEW_ROWS) if preview else table.values)
+        _send(done=True)
+    except BadInput as error:
+        _send(error=str(error))
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        reason = error.strerror or str(error)
+        _send(error=_("{file} cannot be read: {reason}.").format(file=shown(path), reason=reason))
+
+
+def _bound(memory: int, seconds: int) -> None:
+    """Limits for the next file: the signal of the second ends us, the first makes the parser fail."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    seconds += int(used.ru_utime + used.ru_stime)
+    for limit, wanted in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CPU, seconds)):
+        _soft, hard = resource.getrlimit(limit)
+        resource.setrlimit(limit, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
+
+
+def _header(table: Table) -> dict[str, Any]:
+    header = asdict(table.head())
+    del header["source"]
+    return header
+
+
+def _send_rows(path: Path, rows: Iterable[Sequence[str]]) -> None:
+    part: list[Sequence[str]] = []
+    cells = characters = 0
+    for row in rows:
+        part.append(row)
+        cells += len(row)
+        length = sum(map(len, row))
+        characters += length
+        if cells >= _CELLS or characters >= _CHARACTERS:
+            if length > _LONGEST_ROW:
+                raise BadInput(
+                    _("{file}: a row is longer than {limit} characters; is this the right file?").format(
+                        file=shown(path), limit=f"{_LONGEST_ROW:,}"
+                    )
+                )
+            _send(rows=part)
+            part, cells, characters = [], 0, 0
+    if part:
+        _send(rows=part)
+
+
+def _note(finding: Finding) -> None:
+    _send(note=finding.as_dict())
+
+
+def _send(**answer: Any) -> None:
+    sys.stdout.buffer.write(_encode(answer).encode("utf-8", "surrogatepass") + b"\n")
+    sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main()
