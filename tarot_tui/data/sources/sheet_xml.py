@@ -21,7 +21,6 @@ _LONGEST_BLOCK = 1 << 24
 _LARGEST_PART = 1 << 25
 _ROWS_NAMED = 5
 
-_RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 _HIDDEN_ROW = re.compile(
     rb"""<(?:\w+:)?row\b(?=[^>]*\bhidden=["'](?:1|true)["'])[^>]*\br=["'](\d{1,7})["']"""
 )
@@ -112,8 +111,10 @@ def _sheet_members(archive: zipfile.ZipFile) -> dict[str, str]:
     members = set(archive.namelist())
     return {
         sheet.get("name", ""): target
-        for sheet in workbook.iter("{*}sheet")
-        if (target := targets.get(sheet.get(_RELATION))) in members
+        for sheet in workbook.iterfind("{*}sheets/{*}sheet")
+        # The namespace of r:id differs between the two variants of the standard.
+        for key, relation in sheet.items()
+        if key.endswith("}id") and (target := targets.get(relation)) in members
     }
 
 
