@@ -154,6 +154,16 @@ def alpaca(file_name: str, *, system: bool) -> dict[str, Any]:
     return {"file_name": file_name, "formatting": "alpaca", "columns": columns}
 
 
+def messages(file_name: str) -> dict[str, Any]:
+    """The entry of a file of OpenAI messages: LLaMA-Factory calls it ``sharegpt`` and needs every tag said."""
+    return {
+        "file_name": file_name,
+        "formatting": "sharegpt",
+        "columns": {"messages": "messages"},
+        "tags": {key: _OPENAI_TAGS[key] for key in _OPENAI_TAGS if key != "observation_tag"},
+    }
+
+
 def register(project: Project, name: str, raw: dict[str, Any]) -> None:
     """Set the entry of ``name``; other entries and the order of all are kept, whoever writes at the same time."""
     with _locked(project):
