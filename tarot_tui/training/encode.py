@@ -84,14 +84,19 @@ def encode(
     Raises Refused when the chat template cannot render a conversation, or renders what was said earlier differently
     once more is said, so that what the assistant says cannot be told from the rest.
     """
-    special = {index for index, token in tokenizer.added_tokens_decoder.items() if token.special}
+    special = special_ids(tokenizer)
     samples = []
     for some in _batches(conversations):
         texts, spans = zip(*(answers(tokenizer, messages) for messages in some), strict=True)
         found = tokenizer(list(texts), add_special_tokens=False, return_offsets_mapping=True, verbose=False)
         for ids, offsets, turns in zip(found["input_ids"], found["offset_mapping"], spans, strict=True):
-            samples.append(_sample(ids, _labels(ids, offsets, turns, special), cutoff_len, special))
+            samples.append(_sample(ids, labels_of(ids, offsets, turns, special), cutoff_len, special))
     return samples
+
+
+def special_ids(tokenizer: PreTrainedTokenizerBase) -> set[int]:
+    """The tokens that are marks and not words: begin and end of a turn, padding and the like."""
+    return {index for index, token in tokenizer.added_tokens_decoder.items() if token.special}
 
 
 def answers(tokenizer: PreTrainedTokenizerBase, messages: Conversation) -> tuple[str, list[tuple[int, int]]]:
@@ -131,7 +136,7 @@ def _sample(ids: list[int], labels: list[int], cutoff_len: int, special: set[int
     )
 
 
-def _labels(
+def labels_of(
     ids: Sequence[int],
     offsets: Sequence[tuple[int, int]],
     spans: Sequence[tuple[int, int]],

@@ -1,28 +1,23 @@
 """What a recipe will really do here: steps, tokens, what is cut, memory, disk, time, and what speaks against it.
 
-Computed from the very samples that will be trained on. :func:`plan_in_child` does it in a process of its own, so
-that neither the command line nor the screens ever hold transformers; that process hides torch from transformers,
-which needs it for neither configuration nor tokenizer and would be four times as slow to start.
+Computed from the very samples that will be trained on. :func:`plan_in_child` does it in a process of its own.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tarot_tui.errors import BadInput, Refused, TarotError
+from tarot_tui.errors import BadInput
 from tarot_tui.findings import Finding, has_errors, worst_first
-from tarot_tui.locale import _, language
+from tarot_tui.locale import _
 from tarot_tui.project import Project
-from tarot_tui.text import one_line
-from tarot_tui.training import base, memory
+from tarot_tui.training import base, child, memory
+from tarot_tui.training.adapter import find_adapter
+from tarot_tui.training.adapter import findings as adapter_findings
 from tarot_tui.training.device import choose, precision
 from tarot_tui.training.recipe import Recipe
 
@@ -37,7 +32,8 @@ class Plan:
     learned. length: median, 95th percentile and maximum of tokens a sample, before the cut. truncated: samples longer
     than cutoff_len; answers_cut: those of them that lose a part of an answer or its end. memory: the estimate in
     bytes by part, ``low`` and ``high``. disk_bytes: the most that the checkpoints take. seconds_estimate: None
-    unless ``seconds_from``, an earlier run with this model here, says how fast it goes.
+    unless ``seconds_from``, an earlier run with this model here, says how fast it goes. adapter_sha256: of the adapter that
+    is trained further; empty for a fresh one.
     """
 
     base: str
@@ -65,6 +61,7 @@ class Plan:
     disk_free: int
     seconds_estimate: float | None = None
     seconds_from: str = ""
+    adapter_sha256: str = ""
     findings: list[Finding] = field(default_factory=list)
 
     @property
@@ -89,6 +86,7 @@ def make_plan(project: Project, recipe: Recipe, folder: Path) -> Plan:
     """
     from tarot_tui.training.checks import Facts, findings
     from tarot_tui.training.encode import load_tokenizer
+    from tarot_tui.training.lengths import percentiles
     from tarot_tui.training.samples import prepare
     from tarot_tui.training.schedule import schedule
 
@@ -115,6 +113,8 @@ def make_plan(project: Project, recipe: Recipe, folder: Path) -> Plan:
     epochs = times.steps / times.per_epoch if times.per_epoch else 0
     speed, run = _speed_before(project, recipe, print_of_base, device.name)
     every = facts.all_samples
+    adapter = find_adapter(project, recipe) if recipe.adapter_name_or_path else None
+    doubts = list(adapter_findings(adapter, recipe, print_of_base)) if adapter else []
     return Plan(
         base=str(folder),
         base_fingerprint=print_of_base,
@@ -132,7 +132,7 @@ def make_plan(project: Project, recipe: Recipe, folder: Path) -> Plan:
         checkpoints=list(times.checkpoints),
         tokens=tokens,
         supervised_tokens=sum(sample.supervised for sample in samples.train),
-        length=_percentiles([sample.length for sample in every]),
+        length=percentiles([sample.length for sample in every]),
         truncated=sum(sample.length > recipe.cutoff_len for sample in every),
         answers_cut=sum(sample.cut > 0 for sample in every),
         memory={**asdict(facts.memory), "low": facts.memory.low, "high": facts.memory.high},
@@ -141,7 +141,8 @@ def make_plan(project: Project, recipe: Recipe, folder: Path) -> Plan:
         disk_free=facts.free_disk,
         seconds_estimate=tokens * epochs / speed if speed else None,
         seconds_from=run if speed else "",
-        findings=worst_first(findings(facts)),
+        adapter_sha256=adapter.sha256() if adapter else "",
+        findings=worst_first(findings(facts) + doubts),
     )
 
 
@@ -150,51 +151,9 @@ def plan_in_child(project: Project, recipe: Recipe, say: Callable[[str], None] =
 
     ``say`` is told of whatever takes long. Raises what :func:`.base.locate` and :func:`make_plan` raise.
     """
-    request = {"project": str(project.root.resolve()), "recipe": recipe.model_dump(), "language": language()}
-    # -P: what lies in the working directory is not to be imported.
-    with subprocess.Popen(
-        [sys.executable, "-P", "-m", "tarot_tui.training.plan"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-        env=os.environ | {"TAROT_TUI_LANG": language(), "TRANSFORMERS_VERBOSITY": "error"},
-    ) as process:
-        try:
-            return _listen(process, json.dumps(request), say)
-        finally:
-            process.kill()
-
-
-def _listen(process: subprocess.Popen[str], request: str, say: Callable[[str], None]) -> Plan:
-    kinds = {kind.__name__: kind for kind in (BadInput, Refused, TarotError)}
-    process.stdin.write(request + "\n")
-    process.stdin.close()
-    for line in process.stdout:
-        try:
-            found = json.loads(line)
-        except ValueError:
-            continue  # a library's word
-        if "say" in found:
-            say(found["say"])
-        elif "error" in found:
-            raise kinds[found["error"]](found["text"])
-        elif "plan" in found:
-            return from_dict(found["plan"])
-    last = [line for line in process.stderr.read().splitlines() if line.strip()][-1:]
-    raise TarotError(
-        _("The plan could not be made: {reason}").format(reason=one_line(last[0]) if last else "?")
-    )
-
-
-def _percentiles(lengths: list[int]) -> dict[str, int]:
-    if not lengths:
-        return {"p50": 0, "p95": 0, "max": 0}
-    ordered = sorted(lengths)
-    at = {"p50": 0.5, "p95": 0.95, "max": 1.0}
-    return {name: ordered[round(share * (len(ordered) - 1))] for name, share in at.items()}
+    request = {"project": str(project.root.resolve()), "recipe": recipe.model_dump()}
+    failed = _("The plan could not be made: {reason}")
+    return from_dict(child.ask("tarot_tui.training.plan", request, failed, say))
 
 
 def _disk(folder: Path, recipe: Recipe, trainable: int, checkpoints: int) -> int:
@@ -226,19 +185,12 @@ def _speed_before(project: Project, recipe: Recipe, fingerprint: str, device: st
     return 0.0, ""
 
 
-def _main() -> None:
-    def tell(**facts: Any) -> None:
-        print(json.dumps(facts, ensure_ascii=False), flush=True)
-
-    request = json.loads(sys.stdin.readline())
-    try:
-        project, recipe = Project(Path(request["project"])), Recipe.model_validate(request["recipe"])
-        folder = base.locate(recipe.model_name_or_path, lambda line: tell(say=line), project.root)
-        sys.modules["torch"] = None  # type: ignore[assignment]
-        tell(plan=make_plan(project, recipe, folder).as_dict())
-    except TarotError as error:
-        tell(error=type(error).__name__, text=str(error))
+def _plan(request: dict[str, Any], say: Callable[[str], None]) -> dict[str, Any]:
+    project, recipe = Project(Path(request["project"])), Recipe.model_validate(request["recipe"])
+    folder = base.locate(recipe.model_name_or_path, say, project.root)
+    child.hide_torch()
+    return make_plan(project, recipe, folder).as_dict()
 
 
 if __name__ == "__main__":
-    _main()
+    child.serve(_plan)

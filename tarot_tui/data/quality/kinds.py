@@ -108,7 +108,7 @@ def about(kind: Kind, samples: Sequence[int], dataset: str, example: str = "") -
         f"data.{kind.id}",
         kind.severity,
         _(kind.sentence).format(count=len(samples)),
-        f"{evidence}: {one_line(example, 80)}" if example else evidence,
+        f"{evidence}: {one_line(example)}" if example else evidence,
         f"--fix {kind.id}" if kind.fixable != "none" else _(kind.hint) if kind.hint else "",
         list(samples),
         dataset,
