@@ -1,22 +1,21 @@
-"""``tarot-tui chat NAME [--prompt TEXT] [--system TEXT] [--temperature T] [--local | --host URL]``"""
+"""``tarot-tui chat NAME [--prompt TEXT] [--compare OTHER [--blind]] [--system TEXT] [--temperature T] …``"""
 
 from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from tarot_tui.cli.output import emit, project_of, say
-from tarot_tui.errors import BadInput, TarotError
+from tarot_tui.errors import BadInput
 from tarot_tui.locale import _
+from tarot_tui.serving.sampling import OPTIONS
 
 if TYPE_CHECKING:
     from tarot_tui.project import Project
     from tarot_tui.serving.chat import Chat
-
-Messages = list[dict[str, str]]
+    from tarot_tui.serving.dialogue import Dialogue
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -28,15 +27,16 @@ def arguments(parser: ArgumentParser) -> None:
         "--prompt", metavar="TEXT", help=_("answer this on standard output and end ('-': read it)")
     )
     parser.add_argument(
+        "--compare", metavar="OTHER", help=_("ask this model the same, and show both answers")
+    )
+    parser.add_argument(
+        "--blind", action="store_true", help=_("with --compare: hide which is which, and count your votes")
+    )
+    parser.add_argument(
         "--system", metavar="TEXT", help=_("another system prompt than the trained one ('': none)")
     )
-    for name, kind, what in (
-        ("temperature", float, _("0 answers the same each time (default: the model's)")),
-        ("top-p", float, _("draw only from the most likely tokens up to this share (0 to 1)")),
-        ("num-predict", int, _("at most so many tokens")),
-        ("seed", int, _("the same number draws the same answer again")),
-    ):
-        parser.add_argument(f"--{name}", type=kind, metavar="N", help=what)
+    for option in OPTIONS.values():
+        parser.add_argument(f"--{option.name.replace('_', '-')}", metavar="N", help=_(option.help))
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--local", action="store_true", help=_("llama.cpp here, even if Ollama runs"))
     where.add_argument("--host", metavar="URL", help=_("the Ollama server (default: OLLAMA_HOST)"))
@@ -45,19 +45,29 @@ def arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     """One answer, or a conversation.
 
-    ``--json`` with ``--prompt``: model, backend, prompt, answer, tokens, seconds, prompt_tokens.
+    ``--json`` with ``--prompt``: model, backend, prompt, answer, tokens, seconds, prompt_tokens; with ``--compare`` a
+    list of two such.
     """
-    from tarot_tui.serving.chat import open_chat
-
     if args.json and args.prompt is None:
         raise BadInput(_("--json needs --prompt: a conversation is for people."))
-    prefer = "local" if args.local else "ollama" if args.host else "auto"
-    chat = open_chat(_project(args), args.name, prefer, args.host)
+    if args.blind and (not args.compare or args.prompt is not None):
+        raise BadInput(_("--blind needs --compare OTHER, and somebody to vote: leave --prompt out."))
+    options = {name: option.parse(text) for name, option in OPTIONS.items() if (text := getattr(args, name))}
+    project = _project(args)
+    names = [args.name, *([args.compare] if args.compare else [])]
+    chats = [_open(args, project, name) for name in names]
     if args.prompt is not None:
-        return _once(args, chat)
-    say(args, _("Loading {label} …").format(label=chat.label))
-    with chat:
-        return _converse(args, chat)
+        prompt = sys.stdin.read() if args.prompt == "-" else args.prompt
+        return _once(args, chats, prompt, options)
+    from tarot_tui.cli.conversation import Conversation
+    from tarot_tui.serving.dialogue import Dialogue
+
+    with ExitStack() as stack:
+        for chat in chats:
+            say(args, _("Loading {label} …").format(label=chat.label))
+            stack.enter_context(chat)
+        dialogues = [Dialogue(chat, args.system, options) for chat in chats]
+        return Conversation(args, project, dialogues).run()
 
 
 def _project(args: Namespace) -> Project | None:
@@ -70,117 +80,42 @@ def _project(args: Namespace) -> Project | None:
         return None
 
 
-def _once(args: Namespace, chat: Chat) -> int:
-    prompt = sys.stdin.read() if args.prompt == "-" else args.prompt
-    with chat:
-        pieces = []
-        for piece in _plain(chat.send(_opening(args.system, prompt), **_options(args))):
-            pieces.append(piece)
-            if not args.json:
-                print(piece, end="", flush=True)
+def _open(args: Namespace, project: Project | None, name: str) -> Chat:
+    from tarot_tui.serving.chat import open_chat
+
+    prefer = "local" if args.local else "ollama" if args.host else "auto"
+    return open_chat(project, name, prefer, args.host)
+
+
+def _once(args: Namespace, chats: list[Chat], prompt: str, options: dict[str, Any]) -> int:
+    from tarot_tui.serving.dialogue import Dialogue
+
+    answers = []
+    for number, chat in enumerate(chats):
+        # One after the other: two models need not fit into memory at once for this.
+        with chat:
+            if len(chats) > 1 and not args.json:
+                print(("\n" if number else "") + f"[{chat.name}]")
+            answers.append(_answer(args, Dialogue(chat, args.system, options), prompt))
     if args.json:
-        emit(
-            {
-                "model": args.name,
-                "backend": chat.backend,
-                "prompt": prompt,
-                "answer": "".join(pieces),
-                "tokens": chat.stats.tokens,
-                "seconds": round(chat.stats.seconds, 3),
-                "prompt_tokens": chat.stats.prompt_tokens,
-            }
-        )
-    else:
-        print()
+        emit(answers if args.compare else answers[0])
     return 0
 
 
-def _opening(system: str | None, prompt: str | None = None) -> Messages:
-    messages = [] if system is None else [{"role": "system", "content": system}]
-    return messages if prompt is None else [*messages, {"role": "user", "content": prompt}]
-
-
-def _options(args: Namespace) -> dict[str, Any]:
-    names = ("temperature", "top_p", "num_predict", "seed")
-    return {name: value for name in names if (value := getattr(args, name)) is not None}
-
-
-def _plain(pieces: Iterator[str]) -> Iterator[str]:
-    """Model output, made harmless while it streams."""
-    from tarot_tui.serving.stream import PlainStream
-
-    stream = PlainStream()
-    for piece in pieces:
-        if text := stream.feed(piece):
-            yield text
-    if rest := stream.finish():
-        yield rest
-
-
-def _converse(args: Namespace, chat: Chat) -> int:
-    with suppress(ImportError):
-        import readline  # noqa: F401  arrow keys and history in input()
-
-    if chat.system and args.system is None:
-        say(args, _("system prompt: {system}").format(system=chat.system))
-    say(
-        args,
-        _(
-            "/reset begins anew, /system TEXT sets the system prompt, /quit or Ctrl-D leaves, Ctrl-C stops an answer."
-        ),
-    )
-    messages = _opening(args.system)
-    while (line := _read()) is not None:
-        command, _space, rest = line.partition(" ")
-        if command in ("/quit", "/exit"):
-            break
-        if command == "/reset":
-            messages = [one for one in messages if one["role"] == "system"]
-        elif command == "/system":
-            messages = _opening(rest)
-        elif line.startswith("/"):
-            say(
-                args, _("There is no {command}; there are /reset, /system and /quit.").format(command=command)
-            )
-        elif line:
-            _answer(args, chat, messages, line)
-    return 0
-
-
-def _read() -> str | None:
-    """The next line, or None at the end of input; Ctrl-C at the prompt drops the line."""
-    while True:
-        try:
-            return input("\n> ").strip()
-        except KeyboardInterrupt:
-            print()
-        except EOFError:
-            print()
-            return None
-
-
-def _answer(args: Namespace, chat: Chat, messages: Messages, question: str) -> None:
-    """Ask, print the answer as it comes, and keep both; what failed is not kept."""
-    asked = [*messages, {"role": "user", "content": question}]
-    pieces = chat.send(asked, **_options(args))
-    said: list[str] = []
-    try:
-        for piece in _plain(pieces):
+def _answer(args: Namespace, dialogue: Dialogue, prompt: str) -> dict[str, Any]:
+    pieces = []
+    for piece in dialogue.ask(prompt):
+        pieces.append(piece)
+        if not args.json:
             print(piece, end="", flush=True)
-            said.append(piece)
-    except KeyboardInterrupt:
-        chat.cancel()
-    except TarotError as error:
-        print(f"\ntarot-tui: {error}", file=sys.stderr)
-        return
-    finally:
-        pieces.close()
-    print()
-    if chat.stats.tokens:
-        say(
-            args,
-            _("({tokens} tokens, {speed:.0f} a second)").format(
-                tokens=chat.stats.tokens, speed=chat.stats.per_second
-            ),
-        )
-    messages[:] = [*asked, {"role": "assistant", "content": "".join(said)}]
+    if not args.json:
+        print()
+    return {
+        "model": dialogue.chat.name,
+        "backend": dialogue.chat.backend,
+        "prompt": prompt,
+        "answer": "".join(pieces),
+        "tokens": dialogue.stats.tokens,
+        "seconds": round(dialogue.stats.seconds, 3),
+        "prompt_tokens": dialogue.stats.prompt_tokens,
+    }
