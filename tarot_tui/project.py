@@ -19,7 +19,7 @@ from tarot_tui.locale import _
 from tarot_tui.text import one_line
 
 FILE = "tarot.yaml"
-FOLDERS = ("sources", "data", "templates", "recipes", "jobs", "models")
+FOLDERS = ("sources", "data", "templates", "prompts", "recipes", "jobs", "models")
 _NAME = re.compile(r"[\w][\w.+-]*", re.UNICODE)
 _KEYS = {"version", "language"}
 
@@ -44,6 +44,11 @@ class Project:
     def templates(self) -> Path:
         """How rows become samples: ``templates/*.yaml``."""
         return self.root / "templates"
+
+    @property
+    def prompts(self) -> Path:
+        """What a language model is told when it writes samples: ``prompts/*.yaml``."""
+        return self.root / "prompts"
 
     @property
     def recipes(self) -> Path:
@@ -150,7 +155,7 @@ def create(folder: Path, *, example: bool = False) -> Project:
 
 def _copy_example(project: Project) -> None:
     with as_file(files("tarot_tui") / "example") as shipped:
-        for name in ("sources", "templates", "recipes"):
+        for name in ("sources", "templates", "prompts", "recipes"):
             for source in sorted((shipped / name).iterdir()):
                 target = project.root / name / source.name
                 if not target.exists():
