@@ -12,6 +12,7 @@ from tarot_tui.locale import N_, _
 #: verb → what it does. Its module is ``tarot_tui.cli.data.<verb>`` with ``arguments(parser)`` and ``run(args) -> int``.
 VERBS = {
     "build": N_("make a dataset of xlsx, csv, docx and txt files"),
+    "synth": N_("let a language model write a dataset from documents"),
     "show": N_("count a dataset and print its first samples"),
     "list": N_("list the datasets of this project"),
 }
