@@ -22,6 +22,7 @@ from tarot_tui.locale import _
 from tarot_tui.text import one_line
 
 _BLOCK = 1 << 20
+_HEAD = 1 << 20
 _LONGEST_SAMPLE = 64_000_000
 #: Samples whose bytes are searched at a time.
 _SEARCHED = 255
@@ -123,7 +124,7 @@ class SampleIndex:
             if begin > last:
                 break
             found = self._first_match(pattern, begin, last)
-            if found and folded in _said(self.text(found)).casefold():
+            if found and folded in self._said(found).casefold():
                 return found
             begin = (found or last) + 1
         return None
@@ -133,6 +134,13 @@ class SampleIndex:
         match = pattern.search(os.pread(self._file.fileno(), self._end(last) - begin, begin))
         return bisect_right(self._offsets, begin + match.start()) if match else None
 
+    def _said(self, number: int) -> str:
+        text = self.text(number)
+        try:
+            return said(json.loads(text))
+        except (ValueError, RecursionError):
+            return text
+
     def _end(self, number: int) -> int:
         return self._offsets[number] if number < len(self) else self.scanned
 
@@ -141,7 +149,7 @@ class SampleIndex:
     def _scan(self) -> Iterator[bool]:
         """Count on, a block at a time."""
         begin = len(_BOM) if self._read(0, len(_BOM)) == _BOM else 0
-        yield from (self._lines if _is_lines(self._read(begin, _BLOCK)) else self._objects)(begin)
+        yield from (self._lines if _is_lines(self._read(begin, _HEAD)) else self._objects)(begin)
 
     def _lines(self, position: int) -> Iterator[bool]:
         counted = False  # whether the line that the block begins within is a sample already
@@ -207,12 +215,9 @@ def _spellings(character: str) -> bytes:
     return b"(?:" + b"|".join(sorted(ways)) + b")"
 
 
-def _said(text: str) -> str:
-    """All texts of a sample, without its keys; of one that is no JSON, what is there."""
-    try:
-        return "\n".join(_texts(json.loads(text)))
-    except (ValueError, RecursionError):
-        return text
+def said(raw: Any) -> str:
+    """All texts of a sample, without its keys."""
+    return "\n".join(_texts(raw))
 
 
 def _texts(value: Any) -> Iterator[str]:
