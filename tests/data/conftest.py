@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,3 +88,19 @@ def registered(project: Project) -> Callable[..., str]:
         return name
 
     return make
+
+
+@pytest.fixture
+def noted() -> Callable[..., tuple[dict[str, str], dict[str, list[list[str]]]]]:
+    """``noted(path)``: what its reader remarked (id → sentence), and the rows of each table by section."""
+
+    def read(path: Path, **options: Any) -> tuple[dict[str, str], dict[str, list[list[str]]]]:
+        from tarot_tui.data import sources
+
+        remarks: dict[str, str] = {}
+        rows: dict[str, list[list[str]]] = {}
+        for table in sources.tables(path, note=lambda one: remarks.update({one.id: one.text}), **options):
+            rows[table.section] = [list(table.columns), *map(list, table.values)]
+        return remarks, rows
+
+    return read

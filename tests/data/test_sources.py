@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import zipfile
-from datetime import date, datetime, time, timedelta
 
 import pytest
 
@@ -83,37 +82,15 @@ def test_a_pipe_is_no_document(tmp_path):
         sources.collect([tmp_path / "pipe.txt"])
 
 
-# spreadsheets
-
-
-def test_cells_read_as_a_person_reads_them(workbook):
-    values = [
-        0,
-        1.5,
-        0.1 + 0.2,
-        True,
-        date(2024, 8, 21),
-        datetime(2024, 8, 21, 9, 5),
-        time(7, 30),
-        "  x \r\ny\t",
-    ]
-    path = workbook("a.xlsx", S=[[f"c{i}" for i in range(len(values) + 1)], [*values, timedelta(hours=30)]])
-    expected = ["0", "1.5", "0.3", "TRUE", "2024-08-21", "2024-08-21 09:05", "07:30", "x \ny", "30:00:00"]
-    assert rows(path) == [("S", 1, expected)]
-
-
-def test_the_header_is_the_first_row_in_use_and_empty_rows_count_below_it(workbook):
-    path = workbook("a.xlsx", S=[[], ["A\n b", None, "A b"], ["1"], [], [None, "x", "2"]])
-    assert sources.headers(path)[0].columns == ("A b", "Unnamed: 1", "A b.1")
-    assert rows(path) == [("S", 1, ["1", "", ""]), ("S", 2, ["", "", ""]), ("S", 3, ["", "x", "2"])]
-
-
 def test_columns_are_shown_with_an_example_each(workbook, written):
     path = workbook(
         "a.xlsx", 塔羅牌=[("編號", "", "備註"), (None, None, "n"), (7, None, "m")], Other=[("X",)]
     )
     assert sources.columns(path) == {"塔羅牌": [("編號", "7"), ("備註", "n")], "Other": [("X", "")]}
     assert sources.columns(written("b.csv", "a,b\n1,2\n")) == {"b.csv": [("a", "1"), ("b", "2")]}
+
+
+# spreadsheets
 
 
 def flipped(raw):
@@ -251,25 +228,7 @@ def test_a_line_without_end_is_refused_before_it_fills_the_memory(written, monke
         rows(written("a.txt", "short\n" + "x" * 5000))
 
 
-# documents
-
-
-def test_paragraphs_come_first_then_tables_as_rows(tmp_path):
-    import docx
-
-    document = docx.Document()
-    document.add_paragraph(" before ")
-    table = document.add_table(3, 2)
-    for index, text in enumerate(("Card", "Meaning", "Fool", "leap\nnow", "", "x")):
-        table.cell(index // 2, index % 2).text = text
-    document.add_paragraph("after")
-    document.save(tmp_path / "d.docx")
-    assert rows(tmp_path / "d.docx") == [
-        ("段落", 1, ["before"]),
-        ("段落", 2, ["after"]),
-        ("表格1", 1, ["Fool", "leap\nnow"]),
-        ("表格1", 2, ["", "x"]),
-    ]
+# any file
 
 
 def test_a_workbook_under_the_name_of_a_document_is_one_sentence(deck, tmp_path):

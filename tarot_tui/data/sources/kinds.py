@@ -13,7 +13,12 @@ KINDS = {
     ".tsv": "delimited",
     ".docx": "document",
     ".txt": "lines",
+    ".md": "markdown",
+    ".json": "records",
+    ".jsonl": "records",
+    ".parquet": "parquet",
+    ".pdf": "pages",
 }
 
 #: Modules on large parsers that a hostile file could crash.
-CONTAINED = {"workbook", "document"}
+CONTAINED = {"workbook", "document", "parquet", "pages"}
