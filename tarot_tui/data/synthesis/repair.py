@@ -203,28 +203,36 @@ class _Reader:
             parts.append(self._escape())
 
     def _curly(self) -> str:
-        """A string in typographic marks. Those inside must come in pairs, or its end could be elsewhere."""
-        start, depth = self.position, 0
+        """A string in typographic marks. It may quote “so” inside, unless it could end there just as well."""
+        start, depth = self.position, 1
+        self.position += 1
         parts: list[str] = []
-        while depth or not parts:
-            if self._character() == "\\":
+        while True:
+            if plain := _CURLY.match(self.text, self.position):
+                parts.append(plain[0])
+                self.position = plain.end()
+            mark = self._character()
+            if mark == "\\":
                 parts.append(self._escape())
                 continue
-            depth += {"“": 1, "”": -1}.get(self.text[self.position], 0)
-            plain = _CURLY.match(self.text, self.position + 1)
-            end = plain.end() if depth and plain else self.position + 1
-            parts.append(self.text[self.position : end])
-            self.position = end
-        if self._next() not in ",，:：}]":
-            self._fail("quotes", start)
-        return "".join(parts)[1:-1]
+            self.position += 1
+            depth += 1 if mark == "“" else -1
+            could_end = mark == "”" and self._next() in ",，:：}]"
+            if could_end != (depth == 0):
+                self._fail("quotes", start)
+            if could_end:
+                return "".join(parts)
+            parts.append(mark)
 
     def _next(self) -> str:
-        """The next character; where the text ends, the end of what it is in."""
+        """The character that follows, blanks aside; where the text ends, the end of what it is in."""
+        here = self.position
         try:
             return self._peek()
         except _End:
             return "]"
+        finally:
+            self.position = here
 
     def _escape(self) -> str:
         character = self.text[self.position + 1 : self.position + 2]
