@@ -20,7 +20,7 @@ class Summary:
     with_system, turns: how many samples have a system prompt; how many answers there are in all.
     longest_answer: in characters.
     built: when (ISO 8601, UTC), '' if not built here. sources: the files it was built of.
-    first: the first samples, as Alpaca.
+    first: the first samples, as Alpaca. numbers: theirs in the file, which tell of those that were dropped.
     problem: why the entry cannot be read, '' if it can.
     """
 
@@ -34,6 +34,7 @@ class Summary:
     built: str = ""
     sources: list[str] = field(default_factory=list)
     first: list[dict[str, Any]] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
     problem: str = ""
 
     def as_dict(self) -> dict[str, Any]:
@@ -45,13 +46,16 @@ def summary(project: Project, name: str, count: int = 5) -> Summary:
     """Read ``name`` through once, keeping ``count`` samples. Raises BadInput as :func:`dataset.samples` does."""
     found = _registered(project, name)
     found.samples = 0
-    for sample in dataset.samples(project, name):
+    entry = dataset.usable(project, name)
+    for number, raw in dataset.numbered(project, entry):
+        sample = dataset.as_alpaca(entry, number, raw)
         found.samples += 1
         found.with_system += "system" in sample
         found.turns += 1 + len(sample.get("history", ()))
         found.longest_answer = max(found.longest_answer, len(sample["output"]))
         if found.samples <= count:
             found.first.append(sample)
+            found.numbers.append(number)
     return found
 
 

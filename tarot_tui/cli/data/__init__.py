@@ -13,7 +13,11 @@ from tarot_tui.locale import N_, _
 VERBS = {
     "build": N_("make a dataset of xlsx, csv, docx and txt files"),
     "synth": N_("let a language model write a dataset from documents"),
-    "show": N_("count a dataset and print its first samples"),
+    "show": N_("count a dataset and print samples, as they are or as a model sees them"),
+    "check": N_("say what is wrong with the samples of a dataset, and fix it"),
+    "edit": N_("edit a sample; the file stays as it is"),
+    "drop": N_("leave samples out; the file stays as it is"),
+    "undo": N_("take the latest edit, drop or fix back"),
     "list": N_("list the datasets of this project"),
 }
 
