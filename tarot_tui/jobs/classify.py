@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tarot_tui.jobs import ranks
 from tarot_tui.jobs.python_error import PythonError, own_error
 from tarot_tui.jobs.status import State
 from tarot_tui.locale import N_, _
@@ -19,8 +20,10 @@ class Ending:
     """What is known about a worker that ended.
 
     exit_code or signal: as waited for; both None for an adopted worker. log: the last lines of this attempt.
-    result: the contents of ``result.json``, {} without one. asked: ``stop``, ``kill`` or empty. forced: whether we
-    signalled it. disk_free: bytes left on the job's disk; on a full one even the error message is lost.
+    others: those of its other processes, by rank; elsewhere: those of other machines' launchers. result: the contents
+    of ``result.json``, {} without one. asked: ``stop``, ``kill`` or empty. forced: whether we signalled it.
+    disk_free: bytes left on the job's disk; on a full one even the error message is lost. oom_kills: how many processes
+    the kernel ended for want of memory meanwhile; None when it does not say.
     """
 
     exit_code: int | None = None
@@ -32,6 +35,9 @@ class Ending:
     asked: str = ""
     forced: bool = False
     disk_free: int | None = None
+    others: Mapping[int, Sequence[str]] = field(default_factory=dict)
+    elsewhere: Sequence[str] = ()
+    oom_kills: int | None = None
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,9 @@ class Verdict:
 
 
 _DISK_FULL = N_("The disk is full: free some space and resume; the last complete checkpoint is untouched.")
+_HOST_MEMORY = N_(
+    "The machine ran out of memory: close other programs, lower per_device_train_batch_size or cutoff_len, and resume."
+)
 #: Bytes of free space below which a log may have been cut off.
 _NO_SPACE = 64 * 1024
 
@@ -61,9 +70,7 @@ SIGNATURES: tuple[tuple[str, str, str], ...] = (
         "host_oom",
         r"^(?:[\w.]*\.)?_?(?:Array)?MemoryError\b|DefaultCPUAllocator: (?:can't|not enough)|Cannot allocate memory|std::bad_alloc"
         r"|\[Errno 12\]",
-        N_(
-            "The machine ran out of memory: close other programs, lower per_device_train_batch_size or cutoff_len, and resume."
-        ),
+        _HOST_MEMORY,
     ),
     (
         "disk_full",
@@ -114,13 +121,12 @@ SIGNATURES: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "collective_timeout",
-        r"Watchdog caught collective operation timeout|(?:NCCL|nccl|gloo|Gloo|GLOO|TCPStore|DistStoreError).{0,200}(?:[Tt]ime[d]?[ -]?out)"
-        r"|Timed out waiting \d+ms for (?:recv|send) operation",
+        ranks.COLLECTIVE_TIMEOUT,
         N_("The processes lost each other (time-out): see in the log which rank ended first, and resume."),
     ),
     (
         "collective_error",
-        r"NCCL error|nccl(?:UnhandledCuda|System|Internal|Remote)Error|Connection closed by peer \[",
+        ranks.COLLECTIVE_ERROR,
         N_("The connection between the processes broke: see in the log which rank ended first, and resume."),
     ),
     (
@@ -180,11 +186,17 @@ def _ended_quietly(ending: Ending) -> Verdict:
 
 
 def _failure(ending: Ending) -> Verdict:
-    verdict = _cause(ending)
-    if rank := _first_rank(ending.log):
-        reason = _("Rank {rank} fell first. {reason}").format(rank=rank, reason=verdict.reason)
-        return Verdict(verdict.state, verdict.cause, reason)
-    return verdict
+    fallen = ranks.first_to_fall(ending.log, ending.others, ending.elsewhere)
+    if fallen is None:
+        return _cause(ending)
+    if fallen.silent:
+        reason = _(
+            "Rank {rank} fell silent, and the others waited for it in vain: look at its machine and its log, and resume."
+        )
+        return Verdict("failed", "collective_timeout", reason.format(rank=fallen.rank))
+    verdict = _cause(replace(ending, log=fallen.log, signal=fallen.signal or ending.signal))
+    reason = _("Rank {rank} fell first. {reason}").format(rank=fallen.rank, reason=verdict.reason)
+    return Verdict(verdict.state, verdict.cause, reason)
 
 
 def _cause(ending: Ending) -> Verdict:
@@ -200,7 +212,9 @@ def _cause(ending: Ending) -> Verdict:
     if ending.disk_free is not None and ending.disk_free < _NO_SPACE:
         return Verdict("failed", "disk_full", _(_DISK_FULL))
     if number := _signal_of(ending):
-        return Verdict("failed", "killed", _killed(number))
+        if number == signal.SIGKILL and ending.oom_kills:
+            return Verdict("failed", "host_oom", _(_HOST_MEMORY))
+        return Verdict("failed", "killed", _killed(number, memory_is_known=ending.oom_kills is not None))
     if ending.exit_code is None:
         return Verdict(
             "failed",
@@ -210,14 +224,6 @@ def _cause(ending: Ending) -> Verdict:
     last = next((line for line in reversed(ending.log) if line.strip()), "")
     sentence = _("It ended with exit code {code}: {last}") if last else _("It ended with exit code {code}.")
     return Verdict("failed", "exit_code", sentence.format(code=ending.exit_code, last=one_line(last)))
-
-
-def _first_rank(log: Sequence[str]) -> str | None:
-    """The rank that torchrun names as the root cause, where there are several."""
-    text = "\n".join(log)
-    ranks = re.findall(r"^\s+rank\s+: (\d+) \(local_rank", text, re.MULTILINE)
-    cause = re.search(r"^Root Cause.*?^\s+rank\s+: (\d+)", text, re.MULTILINE | re.DOTALL)
-    return cause.group(1) if cause and len(set(ranks)) > 1 else None
 
 
 def _python_error(error: PythonError) -> str:
@@ -240,7 +246,12 @@ def _signal_of(ending: Ending) -> int | None:
     return int(found["number"] or found["code"])
 
 
-def _killed(number: int) -> str:
+def _killed(number: int, *, memory_is_known: bool) -> str:
+    # Linux tells nobody but the killed process who did it; whether the kernel itself did can be known.
+    if number == signal.SIGKILL and memory_is_known:
+        return _(
+            "It was killed (signal 9), and not for want of memory: by somebody, or by a batch system or a limit of this machine. Resume goes on from the last checkpoint."
+        )
     if number == signal.SIGKILL:
         return _(
             "It was killed (signal 9); if nobody did that, the machine ran out of memory: use less of it, and resume."

@@ -31,6 +31,11 @@ WORKER_STOP = "worker.stop"
 WORKER_SAVE = "worker.save"
 
 
+def rank_log(rank: int | str) -> str:
+    """The name of the file with the output of one of several processes; rank 0 has ``log.txt``."""
+    return f"log.rank{rank}.txt"
+
+
 def request_file(verb: str) -> str:
     """The name of the file that asks for ``verb``."""
     return f"request.{verb}"
@@ -51,10 +56,15 @@ def write_json(path: Path, value: Any, *, durable: bool = False) -> None:
 
 @contextmanager
 def replacing_lines(path: Path) -> Iterator[TextIO]:
-    """A text file that becomes ``path`` in one step when the block ends well, and vanishes when it does not."""
+    """A text file that becomes ``path`` in one step when the block ends well, and vanishes when it does not.
+
+    It keeps the permissions of what it replaces: who was let in to read stays let in.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with open(temporary, "w", encoding="utf-8") as file:
+            with suppress(OSError):
+                os.fchmod(file.fileno(), path.stat().st_mode & 0o777)
             yield file
         os.replace(temporary, path)
     except BaseException:

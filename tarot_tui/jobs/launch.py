@@ -11,6 +11,7 @@ import tarot_tui
 from tarot_tui.errors import Refused, TarotError
 from tarot_tui.jobs import files, status
 from tarot_tui.jobs.log import last_lines
+from tarot_tui.jobs.process import SHARE
 from tarot_tui.jobs.spec import read_spec
 from tarot_tui.jobs.status import Status
 from tarot_tui.jobs.worker import VARIABLE
@@ -44,7 +45,7 @@ def start(folder: Path) -> Status:
             start_new_session=True,
             close_fds=True,
             cwd=folder,
-            env=_environment(),
+            env=environment(),
         )
     finally:
         os.close(log)
@@ -84,15 +85,16 @@ def _already_running(folder: Path) -> str:
     return _("{job} is already running: watch it with 'tarot-tui watch {job}'.").format(job=folder.name)
 
 
-def _environment() -> dict[str, str]:
-    """The launcher's environment, with nothing in it that depends on the launcher's working directory."""
+def environment() -> dict[str, str]:
+    """The launcher's environment for a process that outlives it, with nothing in it that depends on the launcher's working directory."""
     path = [os.path.abspath(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
     home = Path(tarot_tui.__file__).resolve().parent.parent
     if home.name not in ("site-packages", "dist-packages"):
         # A source tree that was imported from the working directory would not be found from the job folder.
         path.append(str(home))
     environment = {**os.environ, "TAROT_TUI_LANG": language()}
-    environment.pop(VARIABLE, None)  # a job that starts another one is not that other one's worker
+    for name in (VARIABLE, SHARE):  # a job that starts another one is not that other one's worker
+        environment.pop(name, None)
     if path:
         environment["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(path))
     return environment

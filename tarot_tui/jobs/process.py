@@ -13,8 +13,9 @@ import psutil
 
 from tarot_tui.jobs import identity
 from tarot_tui.jobs.identity import Identity
-from tarot_tui.jobs.worker import VARIABLE
 
+#: The environment variable that names what one supervisor watches over: a job, or one machine's share of it.
+SHARE = "TAROT_JOB_SHARE"
 #: Seconds that helpers of an ended worker (resource trackers, loggers) have to go by themselves.
 _STRAY_SECONDS = 2.0
 
@@ -138,9 +139,17 @@ def processes_of(place: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            if process.environ().get(VARIABLE) == str(place) and _lives(process):
+            if process.environ().get(SHARE) == str(place) and _lives(process):
                 found.append(process)
     return sorted(found, key=lambda process: process.create_time())
+
+
+def works_in(pid: int, folder: Path) -> bool:
+    """Whether a process's working directory is ``folder``, wherever that was moved to; not so for a copy of a job's."""
+    try:
+        return Path(f"/proc/{pid}/cwd").samefile(folder)
+    except OSError:
+        return False
 
 
 def _lives(process: psutil.Process) -> bool:

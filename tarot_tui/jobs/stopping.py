@@ -7,7 +7,6 @@ from typing import Any
 
 from tarot_tui.jobs.process import Worker
 from tarot_tui.locale import _
-from tarot_tui.text import duration
 
 #: Seconds, each also a key of ``job.yaml``: to save and stop after a request, from SIGTERM to SIGKILL after that,
 #: and the same after ``kill``.
@@ -22,6 +21,7 @@ class Stopping:
     def __init__(self, spec: dict[str, Any]) -> None:
         self.asked = ""
         self.forced = False
+        self._last = ""
         self._stop_grace = float(spec.get("stop_grace", STOP_GRACE))
         self._term_grace = float(spec.get("term_grace", TERM_GRACE))
         self._kill_grace = float(spec.get("kill_grace", KILL_GRACE))
@@ -32,6 +32,7 @@ class Stopping:
         if self.asked in (verb, "kill"):
             return False
         self.asked = verb
+        self._last = ""
         # The monotonic clock: a changed wall clock must not shorten anybody's time to save.
         now = time.monotonic()
         if verb == "stop":
@@ -41,22 +42,42 @@ class Stopping:
             self._terminate_at, self._kill_at = now, now + self._kill_grace
         return True
 
-    def press(self, worker: Worker) -> None:
-        """Send the signal whose time has come; called again and again until the worker has ended."""
+    def press(self, worker: Worker) -> bool:
+        """Send the signal whose time has come, and say whether one was sent for the first time.
+
+        Called again and again until the worker has ended.
+        """
         now = time.monotonic()
         if now >= self._kill_at:
             self._kill_at = now + 1
             worker.kill()
-        elif now >= self._terminate_at:
+            return self._reached("SIGKILL")
+        if now >= self._terminate_at:
             self._terminate_at = float("inf")
             self.forced = True
             worker.terminate()
+            return self._reached("SIGTERM")
+        return False
 
     def announcement(self) -> str:
-        """What will happen, with the times."""
+        """What was done and what will happen, with the times."""
+        if self._last == "SIGKILL":
+            return _("Killed (SIGKILL): it did not end by itself.")
+        kill_at = _clock(self._kill_at)
+        if self._last == "SIGTERM":
+            return _("Told to end (SIGTERM); killed at {time} if it still runs.").format(time=kill_at)
         if self.asked == "kill":
-            return _("Being ended; killed after {time} if it has not ended by then.").format(
-                time=duration(self._kill_grace)
-            )
-        at = time.strftime("%H:%M:%S", time.localtime(time.time() + self._stop_grace))
-        return _("Asked to save and stop; ended by force if it still runs at {time}.").format(time=at)
+            return _("Being ended; killed at {time} if it has not ended by then.").format(time=kill_at)
+        return _(
+            "Asked to save and stop. If it still runs, it is ended by force: SIGTERM at {term}, SIGKILL at {kill}."
+        ).format(term=_clock(self._terminate_at), kill=kill_at)
+
+    def _reached(self, signal: str) -> bool:
+        news = self._last != signal
+        self._last = signal
+        return news
+
+
+def _clock(moment: float) -> str:
+    """A moment of the monotonic clock on the wall's."""
+    return time.strftime("%H:%M:%S", time.localtime(time.time() + moment - time.monotonic()))

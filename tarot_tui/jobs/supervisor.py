@@ -17,13 +17,15 @@ from typing import Any
 
 import psutil
 
-from tarot_tui.jobs import files, hardware, identity, status
+from tarot_tui.jobs import files, hardware, identity, ranks, status
+from tarot_tui.jobs.cgroup import oom_kills
 from tarot_tui.jobs.classify import Ending, Verdict, classify
 from tarot_tui.jobs.daemon import detach, lock, unlock
 from tarot_tui.jobs.launch import BUSY
 from tarot_tui.jobs.log import last_lines
+from tarot_tui.jobs.machine import Machine
 from tarot_tui.jobs.metrics import MetricsReader
-from tarot_tui.jobs.process import Worker, processes_of
+from tarot_tui.jobs.process import SHARE, Worker, processes_of, works_in
 from tarot_tui.jobs.progress import Progress, observe
 from tarot_tui.jobs.spec import read_spec
 from tarot_tui.jobs.stopping import Stopping
@@ -48,6 +50,7 @@ class Supervisor:
     def __init__(self, place: Path) -> None:
         """``place`` is the job folder's absolute path, for the worker; the working directory is already there."""
         self._place = place
+        self._machine = Machine(place)
         self._spec = read_spec(_FOLDER)
         self._status = status.Status()
         self._worker: Worker | None = None
@@ -57,6 +60,7 @@ class Supervisor:
         self._progress = Progress()
         self._written = float("-inf")
         self._told_to_end = False
+        self._oom_kills = oom_kills()
 
     def begin(self) -> None:
         """Take the job: adopt a worker that still runs, or start one in a new attempt."""
@@ -95,7 +99,7 @@ class Supervisor:
         while not self._worker.ended():
             with suppress(OSError):
                 self._carry_out_requests()
-            self._stopping.press(self._worker)
+            self._press(self._worker)
             if time.monotonic() - observed >= OBSERVE:
                 observed = time.monotonic()
                 self._observe()
@@ -110,7 +114,7 @@ class Supervisor:
             # The supervisor died between starting the worker and writing that down.
             leaders = [process.pid for process in left if os.getsid(process.pid) == process.pid]
             who = identity.of(leaders[0]) if leaders else None
-        if previous.alive and who and identity.is_alive(who):
+        if previous.alive and who and identity.is_alive(who) and works_in(who.pid, _FOLDER):
             with suppress(psutil.NoSuchProcess):
                 return Worker.adopt(who)
         for process in left:
@@ -127,10 +131,10 @@ class Supervisor:
         self._drop_requests()
         attempt = previous.attempt + 1
         log = _FOLDER / files.LOG
-        with open(log, "a", encoding="utf-8") as file:
-            if attempt > 1:
-                now = time.strftime("%Y-%m-%d %H:%M:%S")
-                file.write("\n" + _("--- attempt {count}, {time} ---").format(count=attempt, time=now) + "\n")
+        log.touch()
+        if attempt > 1:
+            now = time.strftime("%Y-%m-%d %H:%M:%S")
+            _note(_("attempt {count}, {time}").format(count=attempt, time=now))
         return status.Status(
             state="starting",
             total=self._spec.get("total"),
@@ -155,7 +159,8 @@ class Supervisor:
             "PYTHONSAFEPATH": "1",
             "TOKENIZERS_PARALLELISM": "false",
             **{key: str(value) for key, value in (self._spec.get("env") or {}).items()},
-            VARIABLE: place,
+            VARIABLE: str(self._machine.job),
+            SHARE: place,
         }
         worker = Worker.launch(argv, environment, _FOLDER / files.LOG)
         with suppress(OSError):
@@ -170,7 +175,10 @@ class Supervisor:
                 self._carry_out(verb)
                 request.unlink(missing_ok=True)
         if self._told_to_end:
+            self._machine.ask_all("stop")
             self._carry_out("stop")
+        if self._machine.left_alone():
+            self._carry_out("kill")
 
     def _carry_out(self, verb: str) -> None:
         if verb == "save":
@@ -182,9 +190,19 @@ class Supervisor:
             (_FOLDER / files.WORKER_STOP).touch()
         if news:
             files.append_event(_FOLDER, "request", verb=verb)
-            self._set(
-                dataclasses.replace(self._status, state="stopping", reason=self._stopping.announcement())
-            )
+            self._announce()
+
+    def _press(self, worker: Worker) -> None:
+        """Send the signal whose time has come, and say so."""
+        if self._stopping.press(worker):
+            with suppress(OSError):
+                self._announce()
+
+    def _announce(self) -> None:
+        """Where the ending has got to, with its times: in the status, the events, and the log itself."""
+        said = self._stopping.announcement()
+        self._set(dataclasses.replace(self._status, state="stopping", reason=said))
+        _note(said)
 
     def _observe(self) -> None:
         """Look at progress and hardware, and write what changed; nothing here may end the supervision."""
@@ -214,14 +232,17 @@ class Supervisor:
             exit_code=self._status.exit_code,
             signal=self._status.signal,
             log=last_lines(_FOLDER / files.LOG, _LOG_LINES, self._status.log_from),
-            result=files.read_json(_FOLDER / files.RESULT),
+            result=self._machine.result(),
             step=self._status.step,
             total=self._status.total,
             asked=self._stopping.asked,
             forced=self._stopping.forced,
             disk_free=disk_free,
+            others=ranks.logs(_FOLDER, self._status.started or 0),
+            elsewhere=ranks.other_machines(_FOLDER),
+            oom_kills=_more(oom_kills(), self._oom_kills),
         )
-        self._end(classify(ending))
+        self._end(self._machine.verdict(classify(ending)))
 
     def _end(self, verdict: Verdict) -> None:
         with suppress(OSError):
@@ -258,6 +279,16 @@ class Supervisor:
         del found["supervised"]  # for readers to find out
         files.write_json(_FOLDER / files.STATUS, found, durable=durable)
         self._written = time.monotonic()
+
+
+def _note(sentence: str) -> None:
+    """A line of ours among the worker's. Raises OSError."""
+    with open(_FOLDER / files.LOG, "a", encoding="utf-8") as log:
+        log.write(f"\n--- {sentence} ---\n")
+
+
+def _more(now: int | None, before: int | None) -> int | None:
+    return None if now is None or before is None else now - before
 
 
 def main(argv: list[str]) -> int:

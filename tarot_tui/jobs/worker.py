@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import atexit
 import os
+import signal
+import sys
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,12 +24,59 @@ _SECONDS_BETWEEN_WRITES = 0.5
 _pending: dict[str, Any] | None = None
 _written: dict[str, Any] = {}
 _written_at = float("-inf")
+_told = False
 
 
 def job_dir() -> Path | None:
-    """The folder of the job that this process works for, or None outside a job."""
+    """The folder of the job that this process works for, where it is now; None outside a job."""
     value = os.environ.get(VARIABLE)
-    return Path(value) if value else None
+    if not value:
+        return None
+    try:
+        # The folder may be moved while we work for it; its handle goes with it.
+        return Path(os.readlink(f"/proc/self/fd/{_handle(value)}"))
+    except OSError:
+        return Path(value)
+
+
+@cache
+def _handle(folder: str) -> int:
+    return os.open(folder, os.O_PATH | os.O_DIRECTORY)
+
+
+def rank() -> int:
+    """Which of the job's processes this is, on all machines together; 0 of one."""
+    value = os.environ.get("RANK", "0")
+    return int(value) if value.isdigit() else 0
+
+
+def own_log() -> None:
+    """Give the output of every process but rank 0 a file of its own in the job folder, so that ``log.txt`` stays readable.
+
+    Like ``log.txt`` it is the file itself and no pipe. Each attempt begins with a line that starts with ``---``.
+    """
+    folder = job_dir()
+    if folder is None or rank() == 0:
+        return
+    sys.stdout.flush()
+    sys.stderr.flush()
+    handle = os.open(
+        folder / files.rank_log(rank()), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666
+    )
+    os.write(handle, f"--- {time.strftime('%Y-%m-%d %H:%M:%S')} ---\n".encode())
+    for descriptor in (1, 2):
+        os.dup2(handle, descriptor)
+    os.close(handle)
+
+
+def stop_on_sigterm() -> None:
+    """Take SIGTERM, which everybody gets when the machine or a batch system makes room, as a request to stop."""
+    signal.signal(signal.SIGTERM, _told_to_end)
+
+
+def _told_to_end(*_signal: Any) -> None:
+    global _told
+    _told = True
 
 
 def progress(step: int, total: int | None, unit: str = "steps", what: str = "") -> None:
@@ -54,7 +104,7 @@ def flush() -> None:
 def stop_requested() -> bool:
     """Whether the worker should save its work, call ``result("stopped")`` and exit; stays true once it is."""
     folder = job_dir()
-    return folder is not None and (folder / files.WORKER_STOP).exists()
+    return _told or (folder is not None and (folder / files.WORKER_STOP).exists())
 
 
 def save_requested() -> bool:
@@ -93,7 +143,7 @@ def finding(id: str, severity: str, text: str, evidence: str = "", fix: str = ""
 
 
 def _folder_to_write() -> Path | None:
-    return job_dir() if os.environ.get("RANK", "0") == "0" else None
+    return job_dir() if rank() == 0 else None
 
 
 def _write(said: dict[str, Any]) -> None:

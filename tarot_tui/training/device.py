@@ -9,6 +9,8 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any, Literal
 
+from tarot_tui.errors import Refused
+from tarot_tui.locale import _
 from tarot_tui.training.recipe import Recipe
 
 Precision = Literal["bf16", "fp16", "fp32"]
@@ -38,6 +40,23 @@ def choose() -> Device:
     if torch_has_cuda() and (gpus := _gpus()):
         return max(gpus, key=lambda gpu: gpu.free)
     return _cpu()
+
+
+def idlest(count: int) -> list[Device]:
+    """So many different devices, those with the most free memory; the CPU is given as often as asked.
+
+    Raises Refused when there are fewer GPUs.
+    """
+    gpus = _gpus() if torch_has_cuda() else []
+    if not gpus:
+        return [_cpu()] * count
+    if len(gpus) < count:
+        raise Refused(
+            _("There are {found} GPUs for {wanted} processes: start fewer.").format(
+                found=len(gpus), wanted=count
+            )
+        )
+    return sorted(gpus, key=lambda gpu: gpu.free, reverse=True)[:count]
 
 
 def precision(recipe: Recipe, device: Device) -> Precision:

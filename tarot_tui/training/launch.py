@@ -1,4 +1,4 @@
-"""A recipe becomes a job: planned, written down whole, and started."""
+"""A recipe becomes a job: planned, written down whole, and started; on more machines, joined."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from tarot_tui.errors import Refused
+from tarot_tui.errors import BadInput, Refused
+from tarot_tui.jobs import nodes
 from tarot_tui.jobs.launch import start
-from tarot_tui.jobs.spec import create
+from tarot_tui.jobs.spec import create, read_spec
 from tarot_tui.locale import _
 from tarot_tui.project import Project, write_text
-from tarot_tui.training.device import cpu_threads
+from tarot_tui.training.device import Device, cpu_threads, idlest
+from tarot_tui.training.parallel import Layout, accelerate_config, layout, shared
 from tarot_tui.training.plan import Plan, plan_in_child
 from tarot_tui.training.recipe import Recipe, dump
+
+_ALONE = Layout()
 
 
 def launch(
@@ -22,29 +26,33 @@ def launch(
     slug: str | None = None,
     plan: Plan | None = None,
     say: Callable[[str], None] = lambda line: None,
+    parallel: Layout = _ALONE,
 ) -> Path:
     """Start training ``recipe`` as a job named after ``slug`` (default: its datasets) and return the job's folder.
 
-    plan: of this recipe, if it was just made. Raises Refused when the plan has errors, and what
-    :func:`.plan.plan_in_child` and :func:`tarot_tui.jobs.launch.start` raise.
-
+    plan: of this recipe, if it was just made. parallel: on how many processes and machines; the other machines then
+    :func:`join`. Raises Refused when the plan has errors, and what :func:`make_job`, :func:`.plan.plan_in_child` and
+    :func:`tarot_tui.jobs.launch.start` raise.
     """
-    folder = make_job(project, recipe, plan or plan_in_child(project, recipe, say), slug)
+    folder = make_job(project, recipe, plan or plan_in_child(project, recipe, say), slug, parallel)
     start(folder)
     return folder
 
 
-def make_job(project: Project, recipe: Recipe, plan: Plan, slug: str | None = None) -> Path:
+def make_job(
+    project: Project, recipe: Recipe, plan: Plan, slug: str | None = None, parallel: Layout = _ALONE
+) -> Path:
     """The job's folder, ready to start: ``job.yaml``, ``recipe.yaml``, ``accelerate.yaml``.
 
-    Its ``request`` holds every key of the recipe, and from the plan ``base`` (the model's folder),
-    ``base_fingerprint``, ``dataset_sha256``, ``device``, ``precision`` and ``steps``. Raises Refused when the plan has
-    errors.
+    Its ``request`` holds every key of the recipe, from the plan ``base`` (the model's folder), ``base_fingerprint``,
+    ``dataset_sha256``, ``device``, ``precision`` and ``steps``, and ``parallel`` (see :class:`.parallel.Layout`).
+    Raises Refused when the plan has errors or there are too few GPUs, BadInput when a step cannot be divided.
     """
     if plan.refused:
         worst = plan.findings[0]
         fix = " " + _("fix: {fix}").format(fix=worst.fix) if worst.fix else ""
         raise Refused(_("Not started: {reason}").format(reason=worst.text) + fix)
+    shared(recipe, parallel.num_processes)
     known = ("base", "base_fingerprint", "dataset_sha256", "device", "precision", "steps")
     request = recipe.model_dump() | {name: getattr(plan, name) for name in known}
     name = slug or "-".join(recipe.dataset)
@@ -52,59 +60,66 @@ def make_job(project: Project, recipe: Recipe, plan: Plan, slug: str | None = No
         project,
         "train",
         name,
-        command(),
-        request,
-        environment(plan),
+        command(parallel),
+        request | {"parallel": parallel.as_dict()},
+        environment(_devices(plan, parallel)),
         total=plan.steps,
         title=_("train {name}").format(name=name),
     )
     write_text(folder / "recipe.yaml", dump(recipe))
-    write_text(folder / "accelerate.yaml", accelerate_config(plan))
+    write_text(folder / "accelerate.yaml", accelerate_config(parallel, 0, cpu=plan.device["kind"] == "cpu"))
     return folder
 
 
-def command() -> list[str]:
+def join(job: Path, machine_rank: int) -> Path:
+    """Start this machine's share of ``job``, which the first machine started, and return the share's folder.
+
+    Raises BadInput for a job or a number that does not fit, Refused when this machine's share is already running.
+    """
+    spec = read_spec(job)
+    parallel = layout(**spec["request"].get("parallel", {}))
+    if not 0 < machine_rank < parallel.num_machines:
+        raise BadInput(
+            _("{job} runs on {machines} machines: --machine-rank is a number from 1 to {last}.").format(
+                job=job.name, machines=parallel.num_machines, last=parallel.num_machines - 1
+            )
+        )
+    devices = idlest(parallel.here)
+    folder = nodes.make(job, machine_rank, spec, command(parallel), environment(devices))
+    write_text(
+        folder / "accelerate.yaml",
+        accelerate_config(parallel, machine_rank, cpu=spec["request"]["device"]["kind"] == "cpu"),
+    )
+    start(folder)
+    return folder
+
+
+def command(parallel: Layout = _ALONE) -> list[str]:
     """The worker's command line. Everything is said, so that no configuration of the user's home is read."""
     return [
-        "{python}", "-m", "accelerate.commands.launch",
+        "{python}", "-m", "tarot_tui.training.engines.accelerated",
         "--config_file", "{job}/accelerate.yaml",
-        "--num_cpu_threads_per_process", str(cpu_threads()),
-        # Its own traceback would only say that the worker failed, below the worker's words.
-        "--quiet",
+        "--num_cpu_threads_per_process", str(max(1, cpu_threads() // parallel.here)),
         "-m", "tarot_tui.training.engines.native",
     ]  # fmt: skip
 
 
-def environment(plan: Plan) -> dict[str, str]:
-    """What the worker needs in its environment: the one GPU that was chosen, and no way to the hub."""
-    if plan.device["kind"] == "cuda":
+def environment(devices: list[Device]) -> dict[str, str]:
+    """What the workers need in their environment: the GPUs that were chosen, and no way to the hub."""
+    if devices[0].kind == "cuda":
         # NVML counts GPUs by their place on the bus; CUDA by speed unless told.
-        chosen = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": plan.device["index"]}
+        indices = ",".join(device.index for device in devices)
+        chosen = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": indices}
     else:
         chosen = {name: value for name, value in _ON_A_CPU.items() if name not in os.environ}
     return {"HF_HUB_OFFLINE": "1", **chosen}
+
+
+def _devices(plan: Plan, parallel: Layout) -> list[Device]:
+    return [Device(**plan.device)] if parallel.here == 1 else idlest(parallel.here)
 
 
 #: Threads of OpenMP that wait for each other in a busy loop, as they do by default, make a training more than ten times
 #: slower as soon as anything else runs on the machine. And memory that the forward pass frees must be there for the
 #: backward pass, which is another thread with, by default, another arena: a third of the peak.
 _ON_A_CPU = {"OMP_WAIT_POLICY": "PASSIVE", "MALLOC_ARENA_MAX": "1"}
-
-
-def accelerate_config(plan: Plan) -> str:
-    """accelerate's configuration file: one process on one machine; mixed precision is the worker's business."""
-    import yaml
-
-    cpu = plan.device["kind"] == "cpu"
-    return yaml.safe_dump(
-        {
-            "compute_environment": "LOCAL_MACHINE",
-            "distributed_type": "NO",
-            "num_machines": 1,
-            "num_processes": 1,
-            "mixed_precision": "no",
-            "use_cpu": cpu,
-            "debug": False,
-        },
-        sort_keys=False,
-    )

@@ -1,0 +1,60 @@
+"""What a supervisor has to do with those of the job's other machines: one folder, one end for all."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from tarot_tui.jobs import files, nodes, status
+from tarot_tui.jobs.classify import Verdict
+
+#: Seconds that this machine's processes have to notice that the job has ended on the first machine.
+_LEFT_ALONE = 30.0
+#: Seconds to wait for the first machine's verdict when ours would only be that the connection broke.
+_VERDICT_SECONDS = 5.0
+_SECOND_HAND = ("collective_timeout", "collective_error", "killed", "exit_code")
+
+
+class Machine:
+    """This machine's place in a job. The first machine, and a job on one machine, is its own master."""
+
+    def __init__(self, place: Path) -> None:
+        """``place``: the absolute path of the folder that is supervised, which is also the working directory."""
+        self.job = nodes.job_of(place) or place
+        self._shared = Path() if self.job == place else Path("../..")
+        self._first = self.job == place
+        self._seen_alive = False
+        self._ended_at: float | None = None
+
+    def result(self) -> dict[str, Any]:
+        """What rank 0 said at the end."""
+        return files.read_json(self._shared / files.RESULT)
+
+    def ask_all(self, verb: str) -> None:
+        """Ask the whole job, when this machine alone was told something. Raises OSError."""
+        if not self._first:
+            (self._shared / files.request_file(verb)).touch()
+
+    def left_alone(self) -> bool:
+        """Whether the job ended on the first machine while ours goes on, which nobody else would see."""
+        if self._first:
+            return False
+        if status.read(self._shared).alive:
+            self._seen_alive, self._ended_at = True, None
+        elif self._seen_alive:
+            self._ended_at = self._ended_at or time.monotonic()
+            return time.monotonic() - self._ended_at > _LEFT_ALONE
+        return False
+
+    def verdict(self, ours: Verdict) -> Verdict:
+        """Our verdict, or the first machine's where ours is but its consequence."""
+        if self._first or ours.cause not in _SECOND_HAND:
+            return ours
+        deadline = time.monotonic() + _VERDICT_SECONDS
+        while time.monotonic() < deadline:
+            found = status.read(self._shared)
+            if not found.alive:
+                return Verdict(found.state, found.cause, found.reason) if found.state != "queued" else ours
+            time.sleep(0.2)
+        return ours

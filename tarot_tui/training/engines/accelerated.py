@@ -1,0 +1,37 @@
+"""``accelerate launch`` as a job's worker: it ends as what it launched ended, and outlives a request to end.
+
+Of itself it would say of every failure only that there was one, with exit code 1 and a traceback of its own; and on
+SIGTERM, which a machine that goes down sends to everybody, leave before its processes have saved.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from typing import Any
+
+import psutil
+from accelerate.commands.launch import launch_command, launch_command_parser
+
+
+def main(argv: list[str]) -> int:
+    """Launch ``argv`` (the arguments of ``accelerate launch``); returns the exit code, 128 + the signal that ended it."""
+    # torchrun, for several processes, puts its own in place, which does the same and kills who takes longer than 30 s.
+    signal.signal(signal.SIGTERM, _pass_on)
+    try:
+        launch_command(launch_command_parser().parse_args(argv))
+    except subprocess.CalledProcessError as error:
+        return error.returncode if error.returncode >= 0 else 128 - error.returncode
+    return 0
+
+
+def _pass_on(*_signal: Any) -> None:
+    for child in psutil.Process().children():
+        with suppress(psutil.Error):
+            child.terminate()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
