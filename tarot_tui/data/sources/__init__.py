@@ -10,7 +10,7 @@ from pathlib import Path
 from tarot_tui.data.sources import contained
 from tarot_tui.data.sources.collecting import collect
 from tarot_tui.data.sources.kinds import CONTAINED, KINDS
-from tarot_tui.data.sources.table import Header, Note, Row, Table, file_name
+from tarot_tui.data.sources.table import Header, Note, Row, Table, file_name, shown
 from tarot_tui.errors import BadInput
 from tarot_tui.findings import Finding
 from tarot_tui.locale import _
@@ -57,7 +57,7 @@ def tables(
     except OSError as error:
         raise BadInput(
             _("{file} cannot be read: {reason}.").format(
-                file=path, reason=one_line(error.strerror or str(error), 120)
+                file=shown(path), reason=one_line(error.strerror or str(error), 120)
             )
         ) from None
 

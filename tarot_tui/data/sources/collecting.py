@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tarot_tui.data.sources.kinds import KINDS
+from tarot_tui.data.sources.table import shown
 from tarot_tui.errors import BadInput
 from tarot_tui.locale import _
 
@@ -35,22 +36,20 @@ def collect(
             found.setdefault(file.resolve(), file)
     if not found:
         raise BadInput(
-            _("No {kinds} file in {places}.").format(
-                kinds=_kinds(), places=", ".join(str(path) for path in paths)
-            )
+            _("No {kinds} file in {places}.").format(kinds=_kinds(), places=", ".join(map(shown, paths)))
         )
     return _each_once(list(found.values()), on_twice)
 
 
 def _named(path: Path) -> Path:
     if not os.path.lexists(path):
-        raise BadInput(_("{file} does not exist.").format(file=path))
+        raise BadInput(_("{file} does not exist.").format(file=shown(path)))
     if not path.is_file():
-        raise BadInput(_("{file} is not a file or folder that can be read.").format(file=path))
+        raise BadInput(_("{file} is not a file or folder that can be read.").format(file=shown(path)))
     if path.suffix.lower() not in KINDS:
         raise BadInput(
             _("{file}: files of this kind are not read; save it as one of {kinds}.").format(
-                file=path, kinds=_kinds()
+                file=shown(path), kinds=_kinds()
             )
         )
     return path
@@ -71,7 +70,9 @@ def _in_folder(folder: Path, on_skip: Callable[[Path], None] | None) -> list[Pat
 
 
 def _unreadable(error: OSError) -> None:
-    raise BadInput(_("{file} cannot be read: {reason}.").format(file=error.filename, reason=error.strerror))
+    raise BadInput(
+        _("{file} cannot be read: {reason}.").format(file=shown(Path(error.filename)), reason=error.strerror)
+    )
 
 
 def _each_once(files: list[Path], on_twice: Callable[[Path, Path], None] | None) -> list[Path]:

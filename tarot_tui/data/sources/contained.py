@@ -26,7 +26,7 @@ from tarot_tui.text import size
 #: Bytes that the process may map: enough for 50 million cells.
 MEMORY = 2 << 30
 #: Seconds of processor time for one file.
-SECONDS = 600
+SECONDS = 300
 
 _spare: list[_Process] = []
 

@@ -26,7 +26,6 @@ from tarot_tui.locale import _, set_language
 # As much is sent at once: enough to be fast, little enough to flow.
 _CELLS, _CHARACTERS = 10_000, 300_000
 _PREVIEW_ROWS = 200
-_LONGEST_ROW = 4 * LONGEST
 _encode = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
 
 
@@ -86,10 +85,10 @@ def _send_rows(path: Path, rows: Iterable[Sequence[str]]) -> None:
         length = sum(map(len, row))
         characters += length
         if cells >= _CELLS or characters >= _CHARACTERS:
-            if length > _LONGEST_ROW:
+            if length > LONGEST:
                 raise BadInput(
                     _("{file}: a row is longer than {limit} characters; is this the right file?").format(
-                        file=shown(path), limit=f"{_LONGEST_ROW:,}"
+                        file=shown(path), limit=f"{LONGEST:,}"
                     )
                 )
             _send(rows=part)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tarot_tui.data.sources import headings
 from tarot_tui.data.sources.encoding import detect, lines
-from tarot_tui.data.sources.table import LONGEST, Note, Table, clean
+from tarot_tui.data.sources.table import LONGEST, Note, Table, clean, shown
 from tarot_tui.errors import BadInput
 from tarot_tui.findings import Finding, Severity
 from tarot_tui.locale import _
@@ -24,6 +24,8 @@ _SAMPLE_CHARACTERS = 1 << 20
 # Excel's own way to say which delimiter follows.
 _DECLARED = re.compile(r'"?sep=(.)"?\s*')
 _LINES_SHOWN = 5
+# Several lines, since a cell may hold line ends.
+_LONGEST_RECORD = 2 * LONGEST
 
 
 def tables(path: Path, *, header: int | None, note: Note, preview: bool) -> Iterator[Table]:
@@ -90,36 +92,35 @@ class _Records:
 
     # Lines hold no NUL: where this stands in a longer cell, a quote was open at the end of the file.
     _END = "\0"
-    _LONGEST_RECORD = 4 * LONGEST
 
     def __init__(self, path: Path, stream: Iterable[str], delimiter: str) -> None:
         self.path, self.stream, self.delimiter = path, stream, delimiter
-        self.pending, self.ended = 0, False
+        self.line, self.pending, self.ended = 0, 0, False
 
     def __iter__(self) -> Iterator[tuple[int, list[str]]]:
-        csv.field_size_limit(LONGEST)
+        csv.field_size_limit(_LONGEST_RECORD)
         reader = csv.reader(self._lines(), delimiter=self.delimiter)
-        line = 0
-        try:
-            for row in reader:
-                if self.ended:
-                    if row == [self._END]:
-                        return
-                    raise csv.Error
-                line, self.pending = reader.line_num, 0
-                yield line, row
-        except csv.Error:
-            raise BadInput(
-                _(
-                    "{file}, line {line}: a quote is opened here and closed nowhere, or not where a cell ends; mend it, or double it if it is meant as one."
-                ).format(file=self.path, line=line + 1)
-            ) from None
+        for row in reader:
+            if self.ended:
+                if row != [self._END]:
+                    text = _(
+                        "{file}, line {line}: a quote is opened here and closed nowhere; close or double it."
+                    )
+                    raise BadInput(text.format(file=shown(self.path), line=self.line + 1))
+                return
+            self.line, self.pending = reader.line_num, 0
+            yield self.line, row
 
     def _lines(self) -> Iterator[str]:
         for line in self.stream:
             self.pending += len(line)
-            if self.pending > self._LONGEST_RECORD:
-                raise csv.Error
+            if self.pending > _LONGEST_RECORD:
+                text = _(
+                    "{file}, line {line}: a row of more than {limit} characters begins here; look for a quote that is not closed."
+                )
+                raise BadInput(
+                    text.format(file=shown(self.path), line=self.line + 1, limit=f"{_LONGEST_RECORD:,}")
+                )
             yield line
         self.ended = True
         yield self._END

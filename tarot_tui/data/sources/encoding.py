@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from tarot_tui.data.sources.table import LONGEST
+from tarot_tui.data.sources.table import LONGEST, shown
 from tarot_tui.errors import BadInput
 from tarot_tui.locale import _
 
@@ -35,7 +35,7 @@ def detect(path: Path, *, whole: bool = True) -> str:
     raise BadInput(
         _(
             "{file} is not text in UTF-8, UTF-16, Big5 or GB 18030: open it where it came from and save it as UTF-8."
-        ).format(file=path)
+        ).format(file=shown(path))
     )
 
 
@@ -87,7 +87,7 @@ def lines(path: Path, encoding: str) -> Iterator[str]:
             if len(line) > LONGEST:
                 raise BadInput(
                     _("{file}, line {line}: longer than {limit} characters; is this the right file?").format(
-                        file=path, line=number, limit=f"{LONGEST:,}"
+                        file=shown(path), line=number, limit=f"{LONGEST:,}"
                     )
                 )
             yield line.replace("\0", "") if "\0" in line else line

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tarot_tui.data.sources.table import clean
+from tarot_tui.data.sources.table import clean, shown
 from tarot_tui.errors import BadInput
 from tarot_tui.findings import Finding
 from tarot_tui.locale import _
@@ -52,7 +52,7 @@ def name_columns(path: Path, header: Sequence[str]) -> tuple[str, ...]:
     if len(header) > MOST_COLUMNS:
         raise BadInput(
             _("{file}: {count} columns, and no more than {most} are read; is this the right file?").format(
-                file=path, count=f"{len(header):,}", most=f"{MOST_COLUMNS:,}"
+                file=shown(path), count=f"{len(header):,}", most=f"{MOST_COLUMNS:,}"
             )
         )
     wanted = [" ".join(clean(text).split()) or f"Unnamed: {index}" for index, text in enumerate(header)]

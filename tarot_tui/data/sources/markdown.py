@@ -13,7 +13,7 @@ from tarot_tui.data.sources.table import Note, Table, clean
 CHAPTERS = "章節"
 
 # CommonMark 0.31: 4.2 ATX headings, 4.3 setext headings, 4.5 fenced code blocks.
-_ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))??(?:[ \t]+#+)?[ \t]*\n?")
+_ATX = re.compile(r" {0,3}(#{1,6})(?=[ \t\n]|$)")
 _SETEXT = re.compile(r" {0,3}(=+|-+)[ \t]*\n?")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _NO_PARAGRAPH = re.compile(r"[ \t]*(?:[-*+>|#]|\d+[.)]|$)")
@@ -70,11 +70,18 @@ def _levelled(text: Iterable[str]) -> Iterator[tuple[int | None, str]]:
         if before is not None:
             yield None, before
             before = None
-        if heading := _ATX.fullmatch(line):
-            yield len(heading[1]), clean(heading[2] or "")
+        if heading := _ATX.match(line):
+            yield len(heading[1]), _without_closing_marks(bare[heading.end() :])
         elif _NO_PARAGRAPH.match(bare):
             yield None, bare
         else:
             before = bare
     if before is not None:
         yield None, before
+
+
+def _without_closing_marks(heading: str) -> str:
+    """``Title ##`` → ``Title``; ``C#`` stays."""
+    text = clean(heading)
+    bare = text.rstrip("#")
+    return clean(bare) if not bare or bare[-1] in " \t" else text

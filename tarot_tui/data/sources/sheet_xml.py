@@ -21,11 +21,12 @@ _LONGEST_BLOCK = 1 << 24
 _LARGEST_PART = 1 << 25
 _ROWS_NAMED = 5
 
+# Attributes are looked for within a bound: a search to the end for each of a million torn tags would not end.
 _HIDDEN_ROW = re.compile(
-    rb"""<(?:\w+:)?row\b(?=[^>]*\bhidden=["'](?:1|true)["'])[^>]*\br=["'](\d{1,7})["']"""
+    rb"""<(?:\w+:)?row\b(?=[^>]{0,500}\bhidden=["'](?:1|true)["'])[^>]{0,500}\br=["'](\d{1,7})["']"""
 )
 _NEVER_COMPUTED = re.compile(
-    rb"(?:</(?:\w+:)?f>|<(?:\w+:)?f\b[^>]*/>)\s*(?:<v\s*/>|<v></v>)?\s*</(?:\w+:)?c>"
+    rb"(?:</(?:\w+:)?f>|<(?:\w+:)?f\b[^>]{0,500}/>)\s*(?:<v\s*/>|<v></v>)?\s*</(?:\w+:)?c>"
 )
 
 
@@ -68,7 +69,8 @@ class Parts:
             return
         wanted = b"|".join(b"%d" % style for style in sorted(self.formats))
         cell = re.compile(
-            rb"""<(?:\w+:)?c\b(?=[^>]*\bs=["'](%b)["'])[^>]*?\br=["']([A-Z]{1,3})(\d{1,7})["']""" % wanted
+            rb"""<(?:\w+:)?c\b(?=[^>]{0,200}\bs=["'](%b)["'])[^>]{0,200}?\br=["']([A-Z]{1,3})(\d{1,7})["']"""
+            % wanted
         )
         for block in self._blocks(sheet):
             rows: dict[int, dict[int, Show]] = {}
