@@ -39,9 +39,14 @@ def ollama_import(release: str, *, name: str = "", host: str = "", replace: bool
     return ["ollama", "import", release, *options, *(["--replace"] if replace else [])]
 
 
-def chat(release: str) -> list[str]:
-    """Talk to a release."""
-    return ["chat", release]
+def chat(release: str, other: str = "", *, blind: bool = False) -> list[str]:
+    """Talk to a release, or to it and another one."""
+    return [
+        "chat",
+        release,
+        *(["--compare", other] if other else []),
+        *(["--blind"] if other and blind else []),
+    ]
 
 
 def _positional(words: Sequence[str]) -> list[str]:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tarot_tui.errors import TarotError
 from tarot_tui.locale import _
 
+if TYPE_CHECKING:
+    from tarot_tui.serving.dialogue import Dialogue
+
 
 @dataclass(frozen=True)
 class Ready:
-    """The model is loaded: where it answers from, and the system prompt it is given (may be empty)."""
+    """The model is loaded: where it answers from, and the system prompt it was trained with (may be empty)."""
 
     label: str
     system: str
@@ -30,7 +33,10 @@ class Piece:
 
 @dataclass(frozen=True)
 class Done:
-    """The answer is complete, or was cancelled."""
+    """The answer is complete, or was cancelled. tokens, per_second: what it cost, 0 where that is not known."""
+
+    tokens: int = 0
+    per_second: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -42,47 +48,61 @@ class Failed:
 
 
 Event = Ready | Piece | Done | Failed
-Messages = list[dict[str, str]]
+Question = Callable[["Dialogue"], Iterator[str]]
 
 
 class Talker:
     """Opens one chat and answers one question after the other.
 
-    ``tell`` is called from the thread with every event, so it must be safe there (Textual's ``post_message`` is).
+    ``tell`` is called from the thread with itself and every event, so it must be safe there (Textual's
+    ``post_message`` is). ``dialogue`` is there once it is ready; between two answers the screen may change its settings.
     """
 
     def __init__(
-        self, open_chat: Callable[[], AbstractContextManager[Any]], tell: Callable[[Event], None]
+        self, open_chat: Callable[[], AbstractContextManager[Any]], tell: Callable[[Talker, Event], None]
     ) -> None:
+        self.dialogue: Dialogue | None = None
         self._open = open_chat
-        self._tell = tell
-        self._questions: queue.SimpleQueue[Messages | None] = queue.SimpleQueue()
-        self._chat: Any = None
+        self._told = tell
+        self._questions: queue.SimpleQueue[Question | None] = queue.SimpleQueue()
         self._cancelled = threading.Event()
         threading.Thread(target=self._run, daemon=True, name="talker").start()
 
-    def ask(self, messages: Messages) -> None:
-        """Answer ``messages``, whose last one is the question."""
-        self._cancelled.clear()
-        self._questions.put(messages)
+    def ask(self, question: str) -> None:
+        """Answer ``question``."""
+        self._put(lambda dialogue: dialogue.ask(question))
+
+    def again(self) -> None:
+        """Answer the last question once more."""
+        self._put(lambda dialogue: dialogue.again())
 
     def cancel(self) -> None:
         """End the running answer."""
         self._cancelled.set()
-        if cancel := getattr(self._chat, "cancel", None):
-            cancel()
+        if self.dialogue:
+            self.dialogue.chat.cancel()
 
     def close(self) -> None:
         """Let the model go."""
         self.cancel()
         self._questions.put(None)
 
+    def _tell(self, event: Event) -> None:
+        self._told(self, event)
+
+    def _put(self, question: Question) -> None:
+        self._cancelled.clear()
+        self._questions.put(question)
+
     def _run(self) -> None:
+        from tarot_tui.serving.dialogue import Dialogue
+
         try:
-            with self._open() as self._chat:
-                self._tell(Ready(self._chat.label, self._chat.system))
-                while (messages := self._questions.get()) is not None:
-                    self._answer(messages)
+            with self._open() as chat:
+                self.dialogue = Dialogue(chat)
+                self._tell(Ready(chat.label, chat.system))
+                while (question := self._questions.get()) is not None:
+                    self._answer(question, self.dialogue)
         except TarotError as error:
             self._tell(Failed(str(error), over=True))
         except Exception as error:
@@ -91,21 +111,16 @@ class Talker:
                 Failed(_("{kind}: {reason}").format(kind=type(error).__name__, reason=error), over=True)
             )
 
-    def _answer(self, messages: Messages) -> None:
-        from tarot_tui.serving.stream import PlainStream
-
-        stream = PlainStream()
-        pieces = self._chat.send(messages)
+    def _answer(self, question: Question, dialogue: Dialogue) -> None:
+        pieces = question(dialogue)
         try:
             for piece in pieces:
                 if self._cancelled.is_set():
                     break
-                if text := stream.feed(piece):
-                    self._tell(Piece(text))
-            if rest := stream.finish():
-                self._tell(Piece(rest))
-            self._tell(Done())
+                self._tell(Piece(piece))
         except TarotError as error:
             self._tell(Failed(str(error), over=False))
+            return
         finally:
             pieces.close()
+        self._tell(Done(dialogue.stats.tokens, dialogue.stats.per_second))

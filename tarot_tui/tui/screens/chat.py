@@ -1,49 +1,58 @@
-"""Step 7: talk to the model."""
+"""Step 7: talk to the model, or to two of them at once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
 from textual.actions import SkipAction
 from textual.binding import Binding
-from textual.containers import Horizontal, Vertical
-from textual.content import Content
+from textual.containers import Horizontal
 from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import Input, Label, Static
+from textual.widgets import Button, Input, Label
 
+from tarot_tui.errors import TarotError
 from tarot_tui.locale import N_, _
-from tarot_tui.text import plain
 from tarot_tui.tui import commands, steps, talker
 from tarot_tui.tui.keys import Key
+from tarot_tui.tui.screens.chat_settings import ChatSettings, Settings
 from tarot_tui.tui.screens.step import StepScreen
+from tarot_tui.tui.speakers import Speakers
 from tarot_tui.tui.widgets.choice import Choice
+from tarot_tui.tui.widgets.transcript import Transcript
 
 
 class ChatScreen(StepScreen):
-    """The conversation, the question, and the model that answers."""
+    """The model, what was said, the question; beside it, if wanted, another model that is asked the same."""
 
     STEP = "chat"
     AUTO_FOCUS = "#question, #primary"
     KEYS = (
         Key("ctrl+c", "ctrl+c", "cancel", N_("stop"), N_("Stop the answer (so does esc)."), quiet=True),
+        Key("ctrl+o", "ctrl+o", "settings", N_("settings"), N_("System prompt, sampling, a second model.")),
         Key(
-            "ctrl+r",
-            "ctrl+r",
-            "start_over",
-            N_("new chat"),
-            N_("Forget this conversation and begin another."),
+            "ctrl+g", "ctrl+g", "again", N_("again"), N_("Another answer to the last question."), quiet=True
         ),
-    )
+        Key(
+            "ctrl+t", "ctrl+t", "keep", N_("keep"), N_("Keep this as a training sample."), quiet=True,
+        ),
+        Key(
+            "ctrl+r", "ctrl+r", "start_over", N_("new chat"), N_("Forget this conversation and begin another."),
+        ),
+    )  # fmt: skip
     BINDINGS = [
         Binding("ctrl+c", "cancel", show=False, priority=True),
-        *KEYS[1].bindings(),
+        *(binding for key in KEYS[1:] for binding in key.bindings()),
+        *(
+            Binding(key, f"vote('{vote}')", show=False)
+            for key, vote in (("a", "a"), ("b", "b"), ("t", "tie"))
+        ),
     ]
 
     class Said(Message):
-        """The thread that talks to the model reports."""
+        """A thread that talks to a model reports."""
 
         def __init__(self, speaker: talker.Talker, event: talker.Event) -> None:
             super().__init__()
@@ -52,11 +61,13 @@ class ChatScreen(StepScreen):
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self.messages: list[dict[str, str]] = []
+        self.settings = Settings()
         self.answering = False
-        self._starting_over = False
-        self._talker: talker.Talker | None = None
-        self._release = ""
+        self._speakers: Speakers | None = None
+        self._places: dict[talker.Talker, Transcript] = {}
+        self._after: Callable[[], None] | None = None
+        self._voting = False
+        self._result = ""
 
     def body(self) -> Iterable[Widget]:
         """Which model, what was said, and the question."""
@@ -66,8 +77,14 @@ class ChatScreen(StepScreen):
         )
         question.cursor_blink = False
         yield Horizontal(Label(_("Model"), classes="label"), Choice(id="release"), classes="row")
-        yield Vertical(id="said")
+        yield Horizontal(Transcript(id="left"), Transcript(id="right"), id="said")
         yield question
+
+    def buttons(self) -> Iterable[Button]:
+        """The vote, while one is asked for."""
+        yield Button(_("A is better (a)"), id="vote-a", compact=True)
+        yield Button(_("B is better (b)"), id="vote-b", compact=True)
+        yield Button(_("neither (t)"), id="vote-tie", compact=True)
 
     def look(self) -> None:
         """Offer the releases; open the chosen one when it is not open yet."""
@@ -77,144 +94,293 @@ class ChatScreen(StepScreen):
         choice.set_options(
             [(name, name) for name in names], chosen if chosen in names else (names or [None])[-1]
         )
+        self._show_vote(self._voting)
         if not names:
             self.say(_("There is no model yet: export a finished run first."))
             self.offer(_("Go to Export"), partial(self.app.go, "export"))
-        elif choice.value != self._release:
+        elif choice.value != self.release:
             self._load(choice.value)
-        if self._release:
-            self.show_command(commands.chat(self._release))
+        if self.release:
+            self._show_command()
+
+    @property
+    def release(self) -> str:
+        """The model that is talked to; empty before there is one."""
+        return self._speakers.names[0] if self._speakers else ""
 
     def on_choice_changed(self, event: Choice.Changed) -> None:
         """Another model."""
         self._load(event.choice.value)
 
     def on_unmount(self) -> None:
-        """The model is let go with the screen."""
-        if self._talker:
-            self._talker.close()
+        """The models are let go with the screen."""
+        if self._speakers:
+            self._speakers.close()
 
-    # ---- talking
+    # ---- the models
 
     def _load(self, release: str) -> None:
-        if self._talker:
-            self._talker.close()
-        self._release = release
+        if self._speakers:
+            self._speakers.close()
+        other = self.settings.other if self.settings.other != release else None
+        names = [release, *([other] if other else [])]
         self.project.remember("release", release)
+        self.query_one("#right").display = bool(other)
+        self._speakers = Speakers(
+            names,
+            partial(_open, self.project),
+            lambda speaker, event: self.post_message(self.Said(speaker, event)),
+        )
         self._clear()
-        self.show_command(commands.chat(release))
-        self.say(_("Loading {name}…").format(name=release))
+        self._show_command()
+        self.say(_("Loading {name}…").format(name=" + ".join(names)))
         self.query_one("#question").disabled = True
         self.offer(_("Ask"), None)
 
-        def tell(event: talker.Event) -> None:
-            self.post_message(self.Said(speaker, event))
+    def _loaded(self, ready: talker.Ready) -> None:
+        """All models listen."""
+        self._speakers.apply(self.settings.system, self.settings.options)
+        alone = len(self._speakers) == 1
+        labels = [_("model")] if alone else ["A", "B"] if self.settings.blind else self._speakers.names
+        for label, column in zip(labels, self._columns(), strict=False):
+            column.label = label
+        self.say(
+            self._result or _("{name} answers from {where}.").format(name=self.release, where=ready.label)
+        )
+        self._result = ""
+        self._show_system()
+        self.offer(_("Ask"), self._ask)
+        self._listen()
 
-        speaker = self._talker = talker.Talker(partial(_open, self.project, release), tell)
+    def _listen(self) -> None:
+        question = self.query_one("#question")
+        question.disabled = False
+        question.focus()
+
+    def _show_system(self) -> None:
+        dialogues = self._speakers.dialogues if self._speakers else []
+        for dialogue, column in zip(dialogues, self._columns(), strict=False):
+            if system := dialogue.system_in_use:
+                column.say(_("system"), system)
+
+    def _columns(self) -> list[Transcript]:
+        columns = [self.query_one("#left", Transcript), self.query_one("#right", Transcript)]
+        return columns[: len(self._speakers)] if self._speakers else columns
+
+    # ---- asking
 
     def _ask(self) -> None:
         box = self.query_one("#question", Input)
         question = box.value.strip()
         if not question:
             box.focus()
-        elif not self.answering:
+        elif not self.answering and not self._voting:
             box.value = ""
-            self.messages.append({"role": "user", "content": question})
-            self._show(question, "user")
-            self._show("", "assistant")
-            self.messages.append({"role": "assistant", "content": ""})
-            self.answering = True
-            self.say(_("Answering… esc stops it."))
-            self._talker.ask(self.messages[:-1])
+            for column in self._columns():
+                column.say(_("you"), question)
+            self._begin(lambda speaker: speaker.ask(question))
+
+    def action_again(self) -> None:
+        """Another answer to the last question."""
+        if self._speakers and self._speakers.asked and not self.answering and not self._voting:
+            for column in self._columns():
+                column.drop_answer()
+            self._begin(talker.Talker.again)
+
+    def _begin(self, act: Callable[[talker.Talker], None]) -> None:
+        self.answering = True
+        # In a blind duel each answer appears under its letter, whoever it is of.
+        self._places = dict(zip(self._speakers.begin(act), self._columns(), strict=True))
+        self.say(_("Answering… esc stops it."))
+        self._next_speaker()
+
+    def _next_speaker(self) -> None:
+        self._places[self._speakers.waiting[0]].begin()
+        self._speakers.next()
 
     def on_chat_screen_said(self, message: Said) -> None:
-        """Show what the model, or its absence, has to say."""
-        if message.speaker is not self._talker:
+        """Show what a model, or its absence, has to say."""
+        speaker = message.speaker
+        if self._speakers is None or speaker not in self._speakers:
             return  # of a model that was let go
         match message.event:
-            case talker.Ready(label, system):
-                self.say(_("{name} answers from {where}.").format(name=self._release, where=label))
-                if system:
-                    self._show(system, "system")
-                self.offer(_("Ask"), self._ask)
-                question = self.query_one("#question")
-                question.disabled = False
-                question.focus()
+            case talker.Ready() as ready:
+                if self._speakers.listens(speaker, ready, blind=self.settings.blind):
+                    self._loaded(self._speakers.ready)
             case talker.Piece(text):
-                self._add(text)
-            case talker.Done():
-                self._answered()
+                if self.answering:
+                    self._places[speaker].add(text)
+            case talker.Done(tokens, speed):
+                self._answered(speaker, tokens, speed)
             case talker.Failed(sentence, over):
-                self._answered()
+                if self.answering:
+                    self._places[speaker].end("")
+                    self._finish()
                 self.failed(sentence)
                 if over:
-                    self.offer(_("Try again"), partial(self._load, self._release))
+                    self.offer(_("Try again"), partial(self._load, self.release))
 
-    def _add(self, text: str) -> None:
+    def _answered(self, speaker: talker.Talker, tokens: int, speed: float) -> None:
         if not self.answering:
             return
-        self.messages[-1]["content"] += text
-        said = self.query_one("#said")
-        said.children[-1].update(_bubble(self.messages[-1]["content"], "assistant"))
-        said.scroll_end(animate=False)
-
-    def _answered(self) -> None:
-        if not self.answering:
+        known = tokens and not self.settings.blind
+        remark = _("({tokens} tokens, {speed:.0f} a second)").format(tokens=tokens, speed=speed)
+        self._places[speaker].end(remark if known else "")
+        self._speakers.waiting.remove(speaker)
+        if self._speakers.waiting:
+            self._next_speaker()
             return
+        self.say("" if self._speakers.asked else _("The model said nothing."))
+        if self._speakers.asked:
+            self._remember()
+            if self._speakers.duel and self.settings.blind and not self._after:
+                self._show_vote(True)
+        self._finish()
+
+    def _remember(self) -> None:
+        talked = [name for name in self.project.recall("chat", []) if name != self.release]
+        self.project.remember("chat", [*talked, self.release])
+        self.refresh_rail()
+
+    def _finish(self) -> None:
         self.answering = False
-        self.say("")
-        if self._starting_over:
-            self._clear()
-        elif self.messages[-1]["content"]:
-            talked = [name for name in self.project.recall("chat", []) if name != self._release]
-            self.project.remember("chat", [*talked, self._release])
-            self.refresh_rail()
-        else:
-            del self.messages[-2:]
-            self.say(_("The model said nothing."))
+        self._speakers.waiting = []
+        after, self._after = self._after, None
+        if after:
+            after()
 
-    def _show(self, text: str, role: str) -> None:
-        said = self.query_one("#said")
-        said.mount(Static(_bubble(text, role), classes=role))
-        said.scroll_end(animate=False)
+    def _when_quiet(self, act: Callable[[], None]) -> None:
+        """Do ``act`` now, or once the running answer has been stopped."""
+        if self.answering:
+            self._after = act
+            self._speakers.cancel()
+        else:
+            act()
+
+    # ---- voting
+
+    def _count_votes(self) -> str:
+        duel = self._speakers.duel
+        if not (duel and duel.votes.total()):
+            return ""
+        counted = ", ".join(
+            _("{name}: {count}").format(name=name or _("neither"), count=count)
+            for name, count in duel.result()
+        )
+        return _("Your votes: {votes}.").format(votes=counted)
+
+    def _show_vote(self, voting: bool) -> None:
+        self._voting = voting
+        for button in self.query("#vote-a, #vote-b, #vote-tie"):
+            button.display = voting
+        self.query_one("#primary").display = not voting
+        if voting:
+            self.query_one("#question").disabled = True
+            self.query_one("#vote-a").focus()
+            self.say(_("Which answer is better?"))
+
+    def action_vote(self, vote: str) -> None:
+        """Count the vote, and go on asking."""
+        if not self._voting:
+            raise SkipAction
+        duel = self._speakers.duel
+        duel.vote(vote, self.project)
+        self._show_vote(False)
+        # Not the names: whoever knows the one before would recognise its style in the next answer.
+        self.say(
+            _("{count} votes so far. The settings (ctrl+o) end the blind vote and show the names.").format(
+                count=duel.votes.total()
+            )
+        )
+        self._listen()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """A vote, or the main button."""
+        if (event.button.id or "").startswith("vote-"):
+            event.stop()
+            self.action_vote(event.button.id.removeprefix("vote-"))
+        else:
+            super().on_button_pressed(event)
 
     # ---- keys
+
+    def action_settings(self) -> None:
+        """System prompt, sampling, the other model."""
+        if self._speakers is None or (ready := self._speakers.ready) is None:
+            return
+        others = [name for name in steps.release_names(self.project) if name != self.release]
+        self.app.push_screen(ChatSettings(self.settings, ready.system, others), self._use)
+
+    def _use(self, settings: Settings | None) -> None:
+        if settings is not None:
+            self._when_quiet(partial(self._apply, settings))
+
+    def _apply(self, settings: Settings) -> None:
+        before, self.settings = self.settings, settings
+        if (before.other, before.blind) != (settings.other, settings.blind):
+            self._result = self._count_votes()
+            self._load(self.release)
+            return
+        self._speakers.apply(settings.system, settings.options)
+        if before.system != settings.system:
+            self._begin_anew()
+
+    def action_keep(self) -> None:
+        """Append the conversation to the dataset of conversations."""
+        from tarot_tui.serving import transcript
+
+        if self.answering or not (self._speakers and self._speakers.dialogues):
+            return
+        said = self._speakers.dialogues[0].messages
+        try:
+            count = transcript.save(self.project, transcript.DATASET, said)
+        except (TarotError, OSError) as error:
+            self.failed(str(error))
+            return
+        self.say(
+            _("Saved to the dataset '{name}', which now holds {count} conversations.").format(
+                name=transcript.DATASET, count=count
+            ),
+            "ok",
+        )
 
     def action_cancel(self) -> None:
         """Stop the answer; without one the key means what it means elsewhere."""
         if not self.answering:
             raise SkipAction
-        self._talker.cancel()
+        self._speakers.cancel()
 
     def action_step_out(self) -> None:
         """Stop the answer, else leave the field."""
         if self.answering:
-            self._talker.cancel()
+            self.action_cancel()
         else:
             super().action_step_out()
 
     def action_start_over(self) -> None:
         """Begin another conversation with the same model; a running answer is stopped first."""
-        if self.answering:
-            self._starting_over = True
-            self._talker.cancel()
-        else:
-            self._clear()
+        if self._speakers:
+            self._when_quiet(self._begin_anew)
+
+    def _begin_anew(self) -> None:
+        self._clear()
+        self._show_system()
 
     def _clear(self) -> None:
-        self.answering = self._starting_over = False
-        self.messages = []
-        self.query_one("#said").remove_children()
+        self.answering = False
+        if self._speakers:
+            self._speakers.reset()
+        for column in self.query(Transcript):
+            column.clear()
+        if self._voting:
+            self._show_vote(False)
+
+    def _show_command(self) -> None:
+        first, *others = self._speakers.names
+        self.show_command(commands.chat(first, *others, blind=self.settings.blind))
 
 
 def _open(project: Any, release: str) -> Any:
     from tarot_tui.serving.chat import open_chat
 
     return open_chat(project, release)
-
-
-def _bubble(text: str, role: str) -> Content:
-    who = {"user": _("you"), "assistant": _("model"), "system": _("system")}[role]
-    return Content.styled(f"{who}  ", "bold $primary" if role != "system" else "$text-muted") + Content(
-        plain(text)
-    )
