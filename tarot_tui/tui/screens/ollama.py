@@ -3,33 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from functools import partial
+from pathlib import Path
 
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 from textual.widgets import Button, Input, Label, Static
 
-from tarot_tui.errors import TarotError
+from tarot_tui.errors import Refused, TarotError
 from tarot_tui.findings import Finding
-from tarot_tui.locale import _
+from tarot_tui.jobs import files, status
+from tarot_tui.jobs.find import all_jobs
+from tarot_tui.jobs.spec import read_spec
+from tarot_tui.jobs.status import Status
+from tarot_tui.locale import N_, _
 from tarot_tui.ollama_host import ollama_url
-from tarot_tui.text import one_line, size
-from tarot_tui.tui import child, commands, steps
+from tarot_tui.text import one_line
+from tarot_tui.tui import commands, steps
 from tarot_tui.tui.background import in_daemon
+from tarot_tui.tui.keys import Key
 from tarot_tui.tui.screens.step import StepScreen
 from tarot_tui.tui.widgets.choice import Choice
 from tarot_tui.tui.widgets.confirm import Confirm
 from tarot_tui.tui.widgets.finding_list import FindingList
+from tarot_tui.tui.widgets.run_view import RunView
+
+#: The kind of the jobs that import.
+_KIND = "import"
 
 
 class OllamaScreen(StepScreen):
-    """Looks whether a server answers, and imports a release into it."""
+    """Looks whether a server answers, and imports a release into it; the import is a job, like an export."""
 
     STEP = "ollama"
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self.importing = False
+    KEYS = (
+        Key("s", "s", "stop", N_("stop"), N_("Stop a running import; what arrived is kept."), quiet=True),
+    )
+    BINDINGS = [binding for key in KEYS for binding in key.bindings()]
 
     def body(self) -> Iterable[Widget]:
         """What, where to, under which name; then what the server says."""
@@ -43,7 +53,6 @@ class OllamaScreen(StepScreen):
             id="request",
         )
         yield Static(id="server", markup=False)
-        yield Static(id="progress", markup=False)
         yield FindingList(id="proofs")
 
     def buttons(self) -> Iterable[Button]:
@@ -51,9 +60,12 @@ class OllamaScreen(StepScreen):
         yield Button(_("Skip: Chat works without Ollama (n)"), id="skip", compact=True)
 
     def look(self) -> None:
-        """Offer the releases, and ask the server whether it is there."""
-        if self.importing:
+        """A running import, else the request for one: offer the releases, ask the server whether it is there."""
+        jobs = all_jobs(self.project, _KIND)
+        if jobs and status.read(jobs[-1]).alive:
+            self._show_job(jobs[-1])
             return
+        self._part("request")
         names = steps.release_names(self.project)
         chosen = self.project.recall("release")
         self.query_one("#release", Choice).set_options(
@@ -120,40 +132,86 @@ class OllamaScreen(StepScreen):
         )
 
     def _import(self, *, replace: bool = False) -> None:
-        self.importing = True
         self.offer(_("Importing…"), None)
         self.query_one(FindingList).show([])
-        self.in_background(self._imported(replace), "import")
+        self.in_background(self._started(replace), "import")
 
-    async def _imported(self, replace: bool) -> None:
+    async def _started(self, replace: bool) -> None:
+        from tarot_tui.serving.launch import launch
+
+        release = self.query_one("#release", Choice).value or ""
+        name = self.query_one("#as", Input).value.strip() or None
         try:
-            answer = await child.run(self.project, self._argv(replace=replace), self._progress)
-        finally:
-            self.importing = False
-            self.query_one("#progress", Static).update("")
-        if answer.code == 3 and not replace:
-            self.say(answer.complaint, "warning")
+            folder, _room = await in_daemon(
+                partial(launch, self.project, release, name, replace=replace, host=self.host)
+            )
+        except Refused as refused:
+            self.say(str(refused), "warning")
             self.offer(_("Replace it…"), self._confirm)
+            # While the main button was grey, the focus had gone to the one that skips the step.
+            self.query_one("#primary").focus()
             return
-        if answer.code:
+        except Exception:
             self.offer(_("Try again"), self._import)
-        found = answer.expect_success()
-        self.query_one(FindingList).show([Finding(**one) for one in found.get("findings", [])])
-        release = self.query_one("#release", Choice).value
+            raise
+        self._show_job(folder)
+
+    def _show_job(self, folder: Path) -> None:
+        view = self._view()
+        if view is None:
+            self.query_one("#body").mount(RunView(folder))
+        elif view.folder != folder:
+            view.show(folder)
+        self._part("job")
+        self._show_state(folder, status.read(folder))
+
+    def on_run_view_changed(self, event: RunView.Changed) -> None:
+        """The import ended, or went on."""
+        view = self._view()
+        if view and view.display:
+            self._show_state(event.folder, event.status)
+
+    def _show_state(self, folder: Path, found: Status) -> None:
+        self.show_command(["watch", folder.name])
+        if found.state == "finished":
+            self._show_proof(folder)
+        elif found.alive:
+            self.say(_("The import goes on without this screen, like a training."))
+            self.offer(_("Importing…"), None)
+        else:
+            self.say(found.reason or _("It is not running."), "error")
+            self.offer(_("Try again"), self._again)
+
+    def _again(self) -> None:
+        self._part("request")
+        self._ask_server()
+
+    def _show_proof(self, folder: Path) -> None:
+        done = files.read_json(folder / files.RESULT)
+        release = str(read_spec(folder)["request"]["release"])
+        self._part("request")
+        self.query_one(FindingList).show([Finding(**one) for one in done.get("findings", [])])
         kept = [name for name in self.project.recall("ollama", []) if name != release]
         self.project.remember("ollama", [*kept, release])
         self.refresh_rail()
-        self.say(_("{name} is in Ollama.").format(name=one_line(str(found.get("name", release)), 80)), "ok")
+        self.say(_("{name} is in Ollama.").format(name=one_line(str(done.get("name", release)), 80)), "ok")
+        self._show_command()
         self.offer_next()
 
-    def _progress(self, document: Any) -> None:
-        if not isinstance(document, dict) or "status" not in document:
-            return
-        line = one_line(str(document["status"]), 80)
-        done, total = document.get("completed"), document.get("total")
-        if done is not None and total:
-            line += "  " + _("{done} of {all}").format(done=size(done), all=size(total))
-        self.query_one("#progress", Static).update(line)
+    def _view(self) -> RunView | None:
+        found = self.query(RunView)
+        return found.first() if found else None
+
+    def _part(self, shown: str) -> None:
+        for part in ("#request", "#server", "#proofs"):
+            self.query_one(part).display = shown == "request"
+        if view := self._view():
+            view.display = shown == "job"
+
+    def action_stop(self) -> None:
+        """Ask, then stop the import."""
+        if (view := self._view()) and view.display:
+            view.action_stop()
 
     def _confirm(self) -> None:
         self.app.push_screen(
