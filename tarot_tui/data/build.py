@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -204,7 +205,7 @@ def _samples(
     on_file: Callable[[FileReport], None] | None,
 ) -> Iterator[Sample]:
     for path in files:
-        found = FileReport(project.relative(path))
+        found = FileReport(_storable(project.relative(path)))
         report.files.append(found)
         try:
             found.sha256 = _sha256(path)
@@ -216,6 +217,11 @@ def _samples(
             report.findings.append(_unreadable(found))
         if on_file:
             on_file(found)
+
+
+def _storable(path: str) -> str:
+    """The path as UTF-8 can hold it: bytes of a name that are none become U+FFFD."""
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def _file_samples(path: Path, rules: Template | None, found: FileReport, note: Note) -> Iterator[Sample]:

@@ -16,6 +16,7 @@ from tarot_tui.text import one_line
 
 if TYPE_CHECKING:
     from docx.document import Document
+    from docx.table import _Cell, _Row
 
 # Data, like the names of sheets: not translated.
 PARAGRAPHS = "段落"
@@ -88,11 +89,17 @@ def _paragraphs(document: Document) -> Iterator[tuple[str, str, int | None, str]
 
 def _grids(path: Path, document: Document) -> Iterator[Table]:
     for number, table in enumerate(document.tables, 1):
-        rows = ([clean(cell.text) for cell in row.cells] for row in table.rows)
+        rows = ([clean(cell.text) for cell in _cells(path, row)] for row in table.rows)
         if header := next(rows, None):
             columns = headings.name_columns(path, header)
             section = TABLE.format(number=number)
             yield Table(path, section, columns, "grid", False, values=fitted(rows, len(columns)))
+
+
+def _cells(path: Path, row: _Row) -> Sequence[_Cell]:
+    """The row's cells, one for each column: a document can say in ten letters that one reaches over a billion."""
+    headings.check_width(path, sum(cell.grid_span for cell in row._tr.tc_lst))
+    return row.cells
 
 
 def _text_boxes(document: Document) -> list[str]:

@@ -15,6 +15,19 @@ from tarot_tui.locale import _
 _CHUNK = 1 << 20
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
+# How zip (and so office) files begin, and PDF, parquet, OLE, gzip, PNG, JPEG, GIF: in part of them Chinese text
+# could be found by a strict decoder.
+_NO_TEXT = (
+    b"PK\3\4",
+    b"%PDF-",
+    b"PAR1",
+    b"\xd0\xcf\x11\xe0",
+    b"\x1f\x8b",
+    b"\x89PNG",
+    b"\xff\xd8\xff",
+    b"GIF8",
+)
+
 # Lead bytes of the common characters: Big5's level 1 (5,401 characters) and GB 2312's level 1 (3,755). Text in the
 # right encoding lies in them almost wholly; read in the other encoding it scatters.
 _COMMON = {"cp950": range(0xA4, 0xC7), "gb18030": range(0xB0, 0xD8)}
@@ -28,7 +41,7 @@ def detect(path: Path, *, whole: bool = True) -> str:
     """
     with open(path, "rb") as file:
         start = file.read(_CHUNK)
-    candidates = _candidates(start)
+    candidates = [] if start.startswith(_NO_TEXT) else _candidates(start)
     for encoding in candidates:
         if _decodes(path, encoding, whole):
             return encoding

@@ -43,18 +43,23 @@ def no_such_row(place: str, header: int) -> str:
     return _("{place}: there is no row {row} to name the columns.").format(place=one_line(place), row=header)
 
 
+def check_width(path: Path, columns: int) -> None:
+    """Raise BadInput for more columns than any spreadsheet has."""
+    if columns > MOST_COLUMNS:
+        raise BadInput(
+            _("{file}: {count} columns, and no more than {most} are read; is this the right file?").format(
+                file=shown(path), count=f"{columns:,}", most=f"{MOST_COLUMNS:,}"
+            )
+        )
+
+
 def name_columns(path: Path, header: Sequence[str]) -> tuple[str, ...]:
     """Column names out of a header row: on one line, none empty, none twice.
 
     An empty one becomes ``Unnamed: 2`` (its position from 0) and a repeated one ``Name.1``: the names that pandas
     gives, so that instructions are the old script's. Raises BadInput for more than any spreadsheet has.
     """
-    if len(header) > MOST_COLUMNS:
-        raise BadInput(
-            _("{file}: {count} columns, and no more than {most} are read; is this the right file?").format(
-                file=shown(path), count=f"{len(header):,}", most=f"{MOST_COLUMNS:,}"
-            )
-        )
+    check_width(path, len(header))
     wanted = [" ".join(clean(text).split()) or f"Unnamed: {index}" for index, text in enumerate(header)]
     originals = set(wanted)
     taken: set[str] = set()
