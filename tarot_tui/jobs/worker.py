@@ -7,10 +7,12 @@ With several processes only rank 0 writes.
 from __future__ import annotations
 
 import atexit
+import ctypes
 import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +22,7 @@ from tarot_tui.jobs import files
 #: The environment variable that names the job folder.
 VARIABLE = "TAROT_JOB_DIR"
 _SECONDS_BETWEEN_WRITES = 0.5
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 _pending: dict[str, Any] | None = None
 _written: dict[str, Any] = {}
@@ -46,8 +49,12 @@ def _handle(folder: str) -> int:
 
 def rank() -> int:
     """Which of the job's processes this is, on all machines together; 0 of one."""
-    value = os.environ.get("RANK", "0")
-    return int(value) if value.isdigit() else 0
+    return int(os.environ.get("RANK") or 0)
+
+
+def processes() -> int:
+    """How many processes do this work together, on all machines."""
+    return int(os.environ.get("WORLD_SIZE") or 1)
 
 
 def own_log() -> None:
@@ -72,6 +79,15 @@ def own_log() -> None:
 def stop_on_sigterm() -> None:
     """Take SIGTERM, which everybody gets when the machine or a batch system makes room, as a request to stop."""
     signal.signal(signal.SIGTERM, _told_to_end)
+
+
+def end_with_launcher() -> None:
+    """Be told to end (SIGTERM) when the process that started this one dies: a rank alone would only keep a GPU."""
+    launcher = os.getppid()
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    if os.getppid() != launcher:  # it died between the two
+        signal.raise_signal(signal.SIGTERM)
 
 
 def _told_to_end(*_signal: Any) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tarot_tui.jobs import worker
 from tarot_tui.project import Project
 from tarot_tui.training.recipe import Recipe
 
@@ -42,7 +43,10 @@ def train_here(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
     def train(job: Path) -> None:
         from tarot_tui.training.engines import native
 
+        for name in ("stop_on_sigterm", "end_with_launcher"):  # would change pytest's own process
+            monkeypatch.setattr(worker, name, lambda: None)
         monkeypatch.setenv("TAROT_JOB_DIR", str(job))
+        monkeypatch.chdir(job)  # where native goes too, and every test comes back from
         native.main()
 
     return train

@@ -14,6 +14,8 @@ from typing import Any
 
 import psutil
 from accelerate.commands.launch import launch_command, launch_command_parser
+from torch.distributed.elastic.multiprocessing import SignalException
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
 
 def main(argv: list[str]) -> int:
@@ -23,8 +25,18 @@ def main(argv: list[str]) -> int:
     try:
         launch_command(launch_command_parser().parse_args(argv))
     except subprocess.CalledProcessError as error:
-        return error.returncode if error.returncode >= 0 else 128 - error.returncode
+        return _shell_code(error.returncode)
+    except ChildFailedError as error:
+        print(error, file=sys.stderr, flush=True)
+        _rank, failure = error.get_first_failure()
+        return _shell_code(failure.exitcode)
+    except SignalException as error:
+        return _shell_code(-error.sigval)
     return 0
+
+
+def _shell_code(code: int) -> int:
+    return code if code >= 0 else 128 - code
 
 
 def _pass_on(*_signal: Any) -> None:
