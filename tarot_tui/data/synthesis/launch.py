@@ -55,12 +55,7 @@ class Estimate:
 def estimate(project: Project, request: Request, *, anew: bool = False) -> Estimate:
     """Read the rows and count; ``anew`` as in :func:`launch`. Raises BadInput for unusable sources and names."""
     publish.check(project, request.name, replace=True)
-    found = rows.read(project, request.sources, request.prompt, request.prompt_file)
-    items = rows.chosen(found.items, request.first, request.last)
-    if not items:
-        raise BadInput(
-            _("No row is left to ask about: there are {count} rows with text.").format(count=len(found.items))
-        )
+    items, found = _chosen(project, request)
     known = Store(project, request.name).answered(request.prompt.sha256)
     waiting = items if anew else [item for item in items if item.sha256 not in known]
     asked = [request.prompt.messages(item.shown) for item in waiting]
@@ -108,9 +103,9 @@ def launch(
     typed_key = keys.checked(typed_key) if request.key.kind == "typed" else ""
     if not typed_key:
         request.key.read()
-    rows.read(project, request.sources, request.prompt, request.prompt_file)
+    items = _chosen(project, request)[0]
     if anew:
-        Store(project, request.name).forget(request.prompt.sha256)
+        Store(project, request.name).forget(request.prompt.sha256, {item.sha256 for item in items})
     folder = create(
         project,
         KIND,
@@ -123,6 +118,16 @@ def launch(
     with keys.handed_over(typed_key):
         start(folder)
     return folder
+
+
+def _chosen(project: Project, request: Request) -> tuple[list[rows.Item], rows.Rows]:
+    found = rows.read(project, request.sources, request.prompt, request.prompt_file)
+    items = rows.chosen(found.items, request.first, request.last)
+    if not items:
+        raise BadInput(
+            _("No row is left to ask about: there are {count} rows with text.").format(count=len(found.items))
+        )
+    return items, found
 
 
 def needs_typed_key(folder: Path) -> bool:

@@ -29,7 +29,7 @@ class Spending:
         self.over = False
         self._path = folder / FILE if folder else None
         self._prices, self._most = prices, most
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self._reserved: dict[int, float] = {}
         for line in _lines(self._path):
             self._add(int(line["prompt"]), int(line["completion"]), counted=bool(line["counted"]))
@@ -40,21 +40,27 @@ class Spending:
         return self._prices.cost(self.prompt, self.completion) if self._prices else None
 
     def reserve(self, messages: Iterable[Mapping[str, str]], max_tokens: int) -> bool:
-        """Set aside what this thread's next request can cost at most; false when the limit does not allow it."""
-        with self._lock:
-            if self._prices is None or self._most is None:
-                return True
-            can_cost = self._prices.cost(of_messages(messages), max_tokens)
-            if (self.cost or 0) + sum(self._reserved.values()) + can_cost > self._most:
-                self.over = True
-                return False
+        """Set aside what this thread's next request can cost at most; false when the limit does not allow it.
+
+        Waits for the requests under way, which mostly cost less than was set aside for them.
+        """
+        if self._prices is None or self._most is None:
+            return True
+        can_cost = self._prices.cost(of_messages(messages), max_tokens)
+        with self._changed:
+            while (self.cost or 0) + sum(self._reserved.values()) + can_cost > self._most:
+                if not self._reserved:
+                    self.over = True
+                    return False
+                self._changed.wait()
             self._reserved[threading.get_ident()] = can_cost
             return True
 
     def settle(self, usage: Usage | None) -> None:
         """Count what this thread's request used; None for one without a reply. Raises OSError."""
-        with self._lock:
+        with self._changed:
             self._reserved.pop(threading.get_ident(), None)
+            self._changed.notify_all()
             if usage is None:
                 return
             self._add(usage.prompt, usage.completion, counted=usage.counted)

@@ -80,10 +80,14 @@ class Store:
             if line.get("job") == job and line.get("given_up")
         }
 
-    def forget(self, prompt_sha256: str) -> None:
-        """Leave out what was answered to this prompt, so that it is asked anew."""
+    def forget(self, prompt_sha256: str, rows: set[str]) -> None:
+        """Leave out what was answered to this prompt for these rows (their hashes), so that they are asked anew."""
         path = self.folder / ANSWERS
-        kept = [line for line in _lines(path) if line.get("prompt_sha256") != prompt_sha256]
+        kept = [
+            line
+            for line in _lines(path)
+            if line.get("prompt_sha256") != prompt_sha256 or line.get("row_sha256") not in rows
+        ]
         if path.exists():
             write_text(path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept))
 

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from fakes.chat import FakeChat
 
-from tarot_tui.data.synthesis import launch, prompt
+from tarot_tui.data.synthesis import launch, prompt, worker
 from tarot_tui.data.synthesis.limits import Limits
 from tarot_tui.data.synthesis.request import Request
 from tarot_tui.jobs import status
@@ -82,6 +82,18 @@ def jobs(project: Project) -> Iterator[Jobs]:
     made = Jobs(project)
     yield made
     made.end()
+
+
+@pytest.fixture
+def asked(project: Project, tmp_path: Path) -> Callable[[Request], dict[str, Any] | None]:
+    """Does in this process what a job's worker does; its ``result.json``, or None when it was stopped."""
+
+    def run(request: Request) -> dict[str, Any] | None:
+        folder = tmp_path / "job"
+        folder.mkdir(exist_ok=True)
+        return worker.run(project, request, folder)
+
+    return run
 
 
 class Jobs:

@@ -12,6 +12,7 @@ from tarot_tui.data.synthesis.limits import Limits
 from tarot_tui.data.synthesis.prompt import Prompt
 from tarot_tui.data.synthesis.reply import Pair
 from tarot_tui.data.synthesis.rows import Item
+from tarot_tui.errors import BadInput
 
 MEANING = "愚人是一張代表自發性行為的牌，一段跳脫某種狀態的日子，或盡情享受眼前日子的一段時光。"
 PROMPT = Prompt(writer="請根據一張塔羅牌的資料，寫出真實的來訪者會問的問題，以及你面對面的回答。")
@@ -85,20 +86,20 @@ def test_the_same_answer_twice_is_kept_once():
 
 
 def test_what_is_set_aside_is_kept_with_its_reason_and_its_row_is_asked_again(
-    project, jobs, request_for, chat, lines
+    project, asked, request_for, chat, lines
 ):
-    asked: dict[str, int] = {}
+    times: dict[str, int] = {}
 
     def reply(request):
         shown = request["messages"][-1]["content"]
         card = shown.split()[1]
-        asked[card] = asked.get(card, 0) + 1
+        times[card] = times.get(card, 0) + 1
         answer = {
             "Fool": "As an AI I cannot say.",
             "Moon": "Moon: Meaning: what Moon stands for.",
             "Hermit": "no json",
         }.get(card)
-        if card == "Lovers" and asked[card] == 1:
+        if card == "Lovers" and times[card] == 1:
             answer = "I'm sorry, I can't help with that."
         if card == "Hermit":
             return "I think the card is nice."
@@ -107,8 +108,7 @@ def test_what_is_set_aside_is_kept_with_its_reason_and_its_row_is_asked_again(
         )
 
     chat.reply = reply
-    _folder, ended = jobs.run(request_for(limits=Limits(concurrency=1, tries=2)))
-    assert ended.state == "finished"
+    asked(request_for(limits=Limits(concurrency=1, tries=2)))
     assert [sample["instruction"] for sample in dataset.samples(project, "reader")] == [
         "Magician?", "Empress?", "Emperor?", "Lovers?", "Chariot?",
     ]  # fmt: skip
@@ -120,17 +120,18 @@ def test_what_is_set_aside_is_kept_with_its_reason_and_its_row_is_asked_again(
     assert "no JSON" in set_aside[3]["detail"] and set_aside[3]["reply"] == "I think the card is nice."
 
 
-def test_a_refusal_that_the_server_marks_as_one_is_one(project, jobs, request_for, chat, lines):
+def test_a_refusal_that_the_server_marks_as_one_is_one(project, asked, request_for, chat, lines):
     chat.reply = lambda request: {"message": {"role": "assistant", "content": None, "refusal": "No."}}
-    _folder, ended = jobs.run(request_for(limits=Limits(concurrency=1, tries=1), last=2))
-    assert ended.state == "failed" and "No row is answered" in ended.reason
+    with pytest.raises(BadInput, match="No row is answered"):
+        asked(request_for(limits=Limits(concurrency=1, tries=1), last=2))
     assert {line["reason"] for line in lines(project.data / "reader.synth" / "rejects.jsonl")} == {"refusal"}
 
 
-def test_a_reply_longer_than_max_tokens_says_what_to_raise(project, jobs, request_for, chat, lines):
+def test_a_reply_longer_than_max_tokens_says_what_to_raise(project, asked, request_for, chat, lines):
     chat.reply = lambda request: {
         "message": {"role": "assistant", "content": '{"samples": [{"question": "How'}, "finish_reason": "length",
     }  # fmt: skip
-    jobs.run(request_for(limits=Limits(tries=1), last=1))
+    with pytest.raises(BadInput):
+        asked(request_for(limits=Limits(tries=1), last=1))
     (line,) = lines(project.data / "reader.synth" / "rejects.jsonl")
     assert "longer than max_tokens (300)" in line["detail"]
