@@ -145,6 +145,15 @@ def test_the_screen_reads_a_foreign_run_like_one_of_ours(factory):
     assert reader.look().losses == []
 
 
+def test_a_job_of_ours_is_no_foreign_run_whatever_lies_in_it(job):
+    folder = job()
+    (folder / "checkpoint-3").mkdir()
+    for place in (folder, folder / "checkpoint-3"):
+        (place / "trainer_state.json").write_text(state(3, 40))
+    (folder / "trainer_log.jsonl").touch()
+    assert not foreign.is_foreign(folder)
+
+
 def test_it_can_only_be_watched(factory):
     folder = factory(log_rows(range(1, 11), 40, 2))
     for ask in (lambda: control.request(folder, "stop"), lambda: control.resume(folder)):
