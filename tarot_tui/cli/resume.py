@@ -1,26 +1,36 @@
-"""``tarot-tui resume [RUN] [--follow]``"""
+"""``tarot-tui resume [RUN] [--set key=value]… [--follow]``"""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
 
 from tarot_tui.cli.output import emit, project_of, say
+from tarot_tui.cli.train import set_option
 from tarot_tui.cli.watch import run_help
+from tarot_tui.errors import BadInput
 from tarot_tui.locale import _
+from tarot_tui.project import Project
 
 
 def arguments(parser: ArgumentParser) -> None:
     """Declare the verb's own options."""
     parser.add_argument("run", nargs="?", default="-1", metavar="RUN", help=run_help())
+    set_option(parser)
     parser.add_argument("--follow", action="store_true", help=_("stay and show its log until it ends"))
 
 
 def run(args: Namespace) -> int:
-    """Start the run again where it left off; ``--json``: its name, state and attempt."""
+    """Start the run again where it left off; ``--json``: its name, state, attempt, and what was changed in its recipe."""
     from tarot_tui.jobs import control, follow
     from tarot_tui.jobs.find import resolve
 
-    folder = resolve(project_of(args), args.run)
+    project = project_of(args)
+    folder = resolve(project, args.run)
+    control.check_resumable(folder)
+    changed = _take_changes(args, project, folder)
     found = control.resume(folder)
     say(args, _("{name} goes on; watch it with: tarot-tui watch {name}").format(name=folder.name))
     code = 0
@@ -29,5 +39,21 @@ def run(args: Namespace) -> int:
         say(args, follow.closing_words(folder, found))
         code = follow.exit_code(found)
     if args.json:
-        emit({"name": folder.name, "state": found.state, "attempt": found.attempt})
+        emit({"name": folder.name, "state": found.state, "attempt": found.attempt, "changed": changed})
     return code
+
+
+def _take_changes(args: Namespace, project: Project, folder: Path) -> list[dict[str, Any]]:
+    """What the user changed in the recipe since the run began; said, and taken up where that is possible."""
+    from tarot_tui.jobs.spec import kind_of
+    from tarot_tui.training.resume import apply, changes
+
+    if kind_of(folder) != "train":
+        if args.overrides:
+            raise BadInput(_("--set: {job} is not a training.").format(job=folder.name))
+        return []
+    found = changes(project, folder, args.overrides)
+    if found:
+        apply(project, folder, found, lambda line: say(args, line))
+    say(args, *(change.sentence() for change in found))
+    return [asdict(change) for change in found]

@@ -1,4 +1,4 @@
-"""``tarot-tui train [RECIPE] [--set key=value]… [--dry-run] [--follow] [--name SLUG]``"""
+"""``tarot-tui train [RECIPE] [--set key=value]… [--dry-run] [--follow] [--queue] [--after RUN] [--name SLUG]``"""
 
 from __future__ import annotations
 
@@ -27,6 +27,14 @@ def arguments(parser: ArgumentParser) -> None:
         metavar="RECIPE",
         help=_("a name in recipes/, or a file (default: the only one there)"),
     )
+    set_option(parser)
+    parser.add_argument("--keys", action="store_true", help=_("list every key of a recipe and what it does"))
+    start_options(parser)
+    parser.add_argument("--name", metavar="SLUG", help=_("the run's name (default: the recipe's)"))
+
+
+def set_option(parser: ArgumentParser) -> None:
+    """``--set``, for every verb that takes a recipe."""
     parser.add_argument(
         "--set",
         dest="overrides",
@@ -35,20 +43,33 @@ def arguments(parser: ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help=_("change one key of the recipe; may be repeated"),
     )
-    parser.add_argument("--keys", action="store_true", help=_("list every key of a recipe and what it does"))
+
+
+def start_options(parser: ArgumentParser) -> None:
+    """The options of every verb that starts a new run, which :func:`plan_and_start` reads."""
+    parser.set_defaults(command=parser.prog)
     parser.add_argument("--dry-run", action="store_true", help=_("print the plan and start nothing"))
     parser.add_argument("--follow", action="store_true", help=_("stay and print the log until it ends"))
-    parser.add_argument("--name", metavar="SLUG", help=_("the run's name (default: the recipe's)"))
+    parser.add_argument(
+        "--queue", action="store_true", help=_("start it when its turn comes and a GPU is free")
+    )
+    parser.add_argument(
+        "--after", metavar="RUN", help=_("start it when that run has finished (implies --queue)")
+    )
 
 
 def run(args: Namespace) -> int:
     """Plan, print the plan, and start the job unless told or advised not to."""
-    from tarot_tui.training.plan import plan_in_child
-
     if args.keys:
         return _print_keys(args)
     project = project_of(args)
-    recipe, name = _recipe(project, args)
+    return plan_and_start(args, project, *_recipe(project, args))
+
+
+def plan_and_start(args: Namespace, project: Project, recipe: Recipe, name: str) -> int:
+    """Plan ``recipe``, print the plan, and start it as a run called ``name``, or let it wait in the queue."""
+    from tarot_tui.training.plan import plan_in_child
+
     plan = plan_in_child(project, recipe, lambda line: say(args, line))
     say(args, *plan_lines(recipe, plan), *findings([*plan.findings, *_reapers(args)]))
     if args.dry_run:
@@ -63,7 +84,9 @@ def _reapers(args: Namespace) -> list[Finding]:
 
     from tarot_tui.jobs import reapers
 
-    typed = ["tarot-tui", "train", *([args.recipe] if args.recipe else [])]
+    # What is trained is called RECIPE by 'train', and RUN by the verbs that train what comes after one.
+    what = vars(args).get("recipe") or vars(args).get("run")
+    typed = [*args.command.split(), *([what] if what else [])]
     for override in args.overrides:
         typed += ["--set", override]
     return reapers.findings(shlex.join(typed), staying=args.follow)
@@ -131,6 +154,8 @@ def _start(args: Namespace, project: Project, recipe: Recipe, plan: Plan, name: 
     from tarot_tui.jobs.follow import closing_words, exit_code, follow
     from tarot_tui.training.launch import launch
 
+    if args.queue or args.after:
+        return _enqueue(args, project, recipe, plan, name)
     job = launch(project, recipe, name, plan)
     say(args, "", _("Training as {job}. It goes on when this terminal is closed.").format(job=job.name))
     if not args.follow:
@@ -145,6 +170,23 @@ def _start(args: Namespace, project: Project, recipe: Recipe, plan: Plan, name: 
         emit({"job": job.name, "state": ended.state, "reason": ended.reason, "plan": plan.as_dict()})
     say(args, closing_words(job, ended))
     return exit_code(ended)
+
+
+def _enqueue(args: Namespace, project: Project, recipe: Recipe, plan: Plan, name: str) -> int:
+    from tarot_tui.jobs import queue
+    from tarot_tui.jobs.find import resolve
+    from tarot_tui.training.launch import make_job
+
+    after = resolve(project, args.after).name if args.after else None
+    job = make_job(project, recipe, plan, name)
+    queue.add(project, job, after)
+    queue.ensure_runner(project)
+    say(args, "", _("{job} waits for its turn; 'tarot-tui queue' shows why.").format(job=job.name))
+    if args.json:
+        emit({"job": job.name, "state": "queued", "plan": plan.as_dict()})
+    elif args.quiet:
+        print(job.name)
+    return 0
 
 
 def _model(recipe: Recipe, plan: Plan) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from tarot_tui.errors import Refused
 from tarot_tui.jobs import files, identity, launch, status
 from tarot_tui.jobs.foreign import is_foreign
+from tarot_tui.jobs.spec import kind_of
 from tarot_tui.jobs.status import Status
 from tarot_tui.locale import _
 
@@ -37,11 +38,22 @@ def resume(folder: Path) -> Status:
 
     Raises Refused for a job that is finished or running.
     """
-    _refuse_foreign(folder)
-    found = status.read(folder)
-    if found.state == "finished":
-        raise Refused(_("{job} is finished: there is nothing left to do.").format(job=folder.name))
+    check_resumable(folder)
     return launch.start(folder)
+
+
+def check_resumable(folder: Path) -> None:
+    """Raise Refused for a job that is finished, or runs under supervision."""
+    _refuse_foreign(folder)
+    if status.read(folder).state == "finished":
+        raise Refused(
+            _(
+                "{job} is finished: there is nothing left to do. 'tarot-tui continue {job}' trains its adapter further."
+            ).format(job=folder.name)
+            if kind_of(folder) == "train"
+            else _("{job} is finished: there is nothing left to do.").format(job=folder.name)
+        )
+    launch.refuse_if_running(folder)
 
 
 def _refuse_foreign(folder: Path) -> None:

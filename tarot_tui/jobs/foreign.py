@@ -39,11 +39,10 @@ Row = dict[str, Any]
 
 def is_foreign(folder: Path) -> bool:
     """Whether ``folder`` is a training's, but no job of ours."""
-    return (
-        not (folder / files.SPEC).exists()
-        and any((folder / name).is_file() for name in (files.METRICS, STATE, RUNNING_LOG))
-        or bool(_checkpoints(folder))
-    )
+    if (folder / files.SPEC).exists():
+        return False
+    written = (folder / name for name in (files.METRICS, STATE, RUNNING_LOG))
+    return any(path.is_file() for path in written) or bool(_checkpoints(folder))
 
 
 def title(folder: Path) -> str:

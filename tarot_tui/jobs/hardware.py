@@ -31,7 +31,7 @@ def sample(folder: Path | None = None, rss: int = 0) -> dict[str, Any]:
 
     time: seconds since the epoch. cpu: percent of all cores since the last call. ram_used, ram_total, disk_free (of
     ``folder``'s disk), rss (as given, of the worker's tree): bytes. gpus: for each index, name, util (percent),
-    mem_used, mem_total (bytes), temp (°C), power (W); None for what the driver does not say; ``stale`` is true
+    mem_used, mem_total (bytes), temp (°C), power (W), processes (that compute on it, as far as they are seen); None for what the driver does not say; ``stale`` is true
     when the driver has not answered for 5 s. Empty without NVML.
     """
     memory = psutil.virtual_memory()
@@ -42,8 +42,18 @@ def sample(folder: Path | None = None, rss: int = 0) -> dict[str, Any]:
         "ram_total": memory.total,
         "disk_free": disk_free(folder or Path.cwd()),
         "rss": rss,
-        "gpus": _gpus().latest(),
+        "gpus": gpus(),
     }
+
+
+def gpus() -> list[dict[str, Any]]:
+    """The latest reading of every GPU, at once; [] without NVML, and until the first reading is there."""
+    return _gpus().latest()
+
+
+def has_gpus() -> bool:
+    """Whether readings can be expected: false once NVML turned out to be missing or gave up."""
+    return not _gpus().ended
 
 
 def disk_free(folder: Path) -> int | None:
@@ -61,6 +71,8 @@ class GpuReader:
         """``read`` gives one reading, or raises when there is nothing (more) to read."""
         self._read = read
         self._every = every
+        #: Whether there will be no further reading.
+        self.ended = False
         self._latest: list[dict[str, Any]] = []
         self._read_at = time.monotonic()
         threading.Thread(target=self._loop, name="gpus", daemon=True).start()
@@ -77,6 +89,7 @@ class GpuReader:
                 self._latest = self._read()
                 self._read_at = time.monotonic()
                 time.sleep(self._every)
+        self.ended = True
 
 
 @cache
@@ -107,6 +120,7 @@ class _Nvml:
         util = self._ask(nvml.nvmlDeviceGetUtilizationRates, handle)
         memory = self._ask(nvml.nvmlDeviceGetMemoryInfo, handle)
         power = self._ask(nvml.nvmlDeviceGetPowerUsage, handle)
+        processes = self._ask(nvml.nvmlDeviceGetComputeRunningProcesses, handle)
         return {
             "index": index,
             "name": name.decode(errors="replace") if isinstance(name, bytes) else name,
@@ -115,6 +129,7 @@ class _Nvml:
             "mem_total": memory and memory.total,
             "temp": self._ask(nvml.nvmlDeviceGetTemperature, handle, nvml.NVML_TEMPERATURE_GPU),
             "power": None if power is None else round(power / 1000, 1),  # mW → W
+            "processes": None if processes is None else len(processes),
         }
 
     def _ask(self, question: Callable[..., Any], *what: Any) -> Any:

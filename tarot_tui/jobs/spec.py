@@ -74,6 +74,14 @@ def read_spec(folder: Path) -> dict[str, Any]:
     return found
 
 
+def rewrite(folder: Path, **changes: Any) -> None:
+    """Replace keys of ``job.yaml``. Only for a job that does not run, by whoever holds its lock. Raises as :func:`read_spec`."""
+    import yaml
+
+    spec = {**read_spec(folder), **changes}
+    write_text(folder / SPEC, yaml.safe_dump(spec, sort_keys=False, allow_unicode=True))
+
+
 def kind_of(folder: Path) -> str:
     """The job's kind; empty when ``job.yaml`` is missing or broken. Reads one line of it, not the whole request."""
     try:

@@ -17,6 +17,9 @@ from tarot_tui.training.parallel import Layout, accelerate_config, layout, share
 from tarot_tui.training.plan import Plan, plan_in_child
 from tarot_tui.training.recipe import Recipe, dump
 
+#: The recipe, beside ``job.yaml`` in a run's folder.
+RECIPE = "recipe.yaml"
+
 _ALONE = Layout()
 
 
@@ -45,7 +48,7 @@ def make_job(
     """The job's folder, ready to start: ``job.yaml``, ``recipe.yaml``, ``accelerate.yaml``.
 
     Its ``request`` holds every key of the recipe, from the plan ``base`` (the model's folder), ``base_fingerprint``,
-    ``dataset_sha256``, ``device``, ``precision`` and ``steps``, and ``parallel`` (see :class:`.parallel.Layout`).
+    ``adapter_sha256``, ``dataset_sha256``, ``device``, ``precision`` and ``steps``, and ``parallel`` (see :class:`.parallel.Layout`).
     Raises Refused when the plan has errors or there are too few GPUs, BadInput when a step cannot be divided.
     """
     if plan.refused:
@@ -53,7 +56,7 @@ def make_job(
         fix = " " + _("fix: {fix}").format(fix=worst.fix) if worst.fix else ""
         raise Refused(_("Not started: {reason}").format(reason=worst.text) + fix)
     shared(recipe, parallel.num_processes)
-    known = ("base", "base_fingerprint", "dataset_sha256", "device", "precision", "steps")
+    known = ("base", "base_fingerprint", "adapter_sha256", "dataset_sha256", "device", "precision", "steps")
     request = recipe.model_dump() | {name: getattr(plan, name) for name in known}
     name = slug or "-".join(recipe.dataset)
     folder = create(
@@ -66,7 +69,7 @@ def make_job(
         total=plan.steps,
         title=_("train {name}").format(name=name),
     )
-    write_text(folder / "recipe.yaml", dump(recipe))
+    write_text(folder / RECIPE, dump(recipe))
     write_text(folder / "accelerate.yaml", accelerate_config(parallel, 0, cpu=plan.device["kind"] == "cpu"))
     return folder
 

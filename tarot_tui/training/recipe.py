@@ -69,6 +69,11 @@ class Recipe(BaseModel):
         basic=True,
         min_length=1,
     )
+    adapter_name_or_path: str | None = _p(
+        None,
+        N_("Go on from this adapter (a run's folder, from 'tarot-tui continue') instead of a fresh one."),
+        min_length=1,
+    )
     eval_dataset: Names = _p([], N_("Datasets that are only measured on, never learned."))
     val_size: Real = _p(
         0.0,
@@ -225,6 +230,12 @@ def load(project: Project, path: Path | None, overrides: Iterable[str] = ()) -> 
         found[key] = value
         source[key] = "--set"
     return validate(found, source, str(path) if path else "--set")
+
+
+def changed(recipe: Recipe, overrides: Iterable[str]) -> Recipe:
+    """``recipe`` with ``key=value`` overrides. Raises BadInput as :func:`load` does."""
+    given = dict(map(_override, overrides))
+    return validate({**recipe.model_dump(), **given}, dict.fromkeys(given, "--set"))
 
 
 def validate(values: dict[str, Any], source: dict[str, str] | None = None, where: str = "recipe") -> Recipe:

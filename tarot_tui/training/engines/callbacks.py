@@ -96,12 +96,16 @@ class TrainerLog(TrainerCallback):
 
 
 class Requests(TrainerCallback):
-    """Progress after every step; a request to save or stop, read by rank 0 and carried out by all at the same step."""
+    """Progress after every step; a request to save or stop, whoever hears it, carried out by all at the same step."""
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_unused: Any
     ) -> None:
-        """Say where the run begins."""
+        """Say where the run begins, and let a resumed one log and save as often as the recipe now says.
+
+        Trainer takes these from the checkpoint.
+        """
+        state.compute_steps(args, state.max_steps)
         worker.progress(state.global_step, state.max_steps, what=_("training"))
 
     def on_step_end(
@@ -122,11 +126,11 @@ class Requests(TrainerCallback):
 
 
 def _agreed(args: TrainingArguments) -> tuple[bool, bool]:
-    first = args.process_index == 0
-    asked = [first and worker.stop_requested(), first and worker.save_requested()]
+    # Rank 0 reads the requests; SIGTERM may reach any.
+    asked = [worker.stop_requested(), args.process_index == 0 and worker.save_requested()]
     if args.world_size > 1:
         flags = torch.tensor(asked, dtype=torch.int, device=args.device)
-        torch.distributed.broadcast(flags, src=0)
+        torch.distributed.all_reduce(flags, torch.distributed.ReduceOp.MAX)
         asked = [bool(flag) for flag in flags.tolist()]
     return asked[0], asked[1]
 

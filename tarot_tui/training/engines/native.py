@@ -6,6 +6,7 @@ there, if there is one; and leaves the adapter, the tokenizer and ``result.json`
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 import warnings
@@ -22,12 +23,15 @@ from tarot_tui.jobs.spec import read_spec
 from tarot_tui.locale import _
 from tarot_tui.project import Project
 from tarot_tui.text import duration
+from tarot_tui.training.adapter import find_adapter
 from tarot_tui.training.base import check, fingerprint
 from tarot_tui.training.encode import load_tokenizer
 from tarot_tui.training.engines.batches import Collator, gives_chosen_logits
 from tarot_tui.training.engines.callbacks import Requests, TrainerLog
 from tarot_tui.training.engines.checkpoints import last_complete, step_of
+from tarot_tui.training.parallel import shared
 from tarot_tui.training.recipe import Recipe
+from tarot_tui.training.runs import recipe_of
 from tarot_tui.training.samples import Samples, prepare
 from tarot_tui.training.schedule import schedule
 
@@ -43,28 +47,39 @@ def main() -> None:
     folder = worker.job_dir()
     if folder is None:
         raise TarotError(_("This is a job's worker: start it with 'tarot-tui train'."))
+    worker.own_log()
+    worker.stop_on_sigterm()
+    worker.end_with_launcher()
     request = read_spec(folder)["request"]
-    recipe = Recipe.model_validate({name: request[name] for name in Recipe.model_fields})
+    recipe = shared(recipe_of(folder), worker.processes())
     base = check(Path(request["base"]))
     if fingerprint(base) != request["base_fingerprint"]:
         raise Refused(_("{folder} is no longer the model this run began with.").format(folder=base))
 
     worker.progress(0, None, what=_("reading the dataset"))
     tokenizer = load_tokenizer(base)
-    samples = prepare(Project(folder.parent.parent), recipe, tokenizer)
+    project = Project(folder.parent.parent)
+    samples = prepare(project, recipe, tokenizer)
     if samples.sha256 != request["dataset_sha256"]:
         raise Refused(
             _("The dataset has changed since this run was started: start a new one instead of resuming.")
         )
     worker.progress(0, None, what=_("loading the model"))
-    model = load_model(base, recipe, request["precision"], cpu=request["device"]["kind"] == "cpu")
-    trainer = make_trainer(model, tokenizer, samples, recipe, folder, request)
+    # What is written from here on goes where the folder is then, if it is moved.
+    os.chdir(folder)
+    folder = Path()
     checkpoint = last_complete(folder)
+    adapter = first_adapter(project, recipe, request, checkpoint)
+    cpu = request["device"]["kind"] == "cpu"
+    model = load_model(base, recipe, request["precision"], cpu=cpu, adapter=adapter)
+    trainer = make_trainer(model, tokenizer, samples, recipe, folder, request)
     if checkpoint:
         print(_("Going on after step {step}.").format(step=step_of(checkpoint)), flush=True)
     begun = time.monotonic()
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     conclude(trainer, folder, time.monotonic() - begun)
+    # Whoever leaves before rank 0 has saved and said how it ended would be taken for fallen.
+    trainer.accelerator.wait_for_everyone()
 
 
 def _quieten() -> None:
@@ -76,9 +91,14 @@ def _quieten() -> None:
     warnings.filterwarnings("ignore", message="Could not find a config file")
 
 
-def load_model(base: Path, recipe: Recipe, precision: str, *, cpu: bool) -> torch.nn.Module:
-    """The frozen base in ``precision`` (or in 4 or 8 bits) with fresh LoRA matrices in fp32 beside its layers."""
-    from peft import LoraConfig, get_peft_model
+def load_model(
+    base: Path, recipe: Recipe, precision: str, *, cpu: bool, adapter: Path | None = None
+) -> torch.nn.Module:
+    """The frozen base in ``precision`` (or in 4 or 8 bits) with LoRA matrices in fp32 beside its layers.
+
+    They are fresh, or those in the folder ``adapter``, with all that its configuration says.
+    """
+    from peft import LoraConfig, PeftModel, get_peft_model
 
     dtype = _DTYPES[precision]
     options: dict[str, Any] = {}
@@ -100,10 +120,34 @@ def load_model(base: Path, recipe: Recipe, precision: str, *, cpu: bool) -> torc
         target_modules="all-linear" if recipe.lora_target == ["all"] else recipe.lora_target,
         task_type="CAUSAL_LM",
     )
-    tuned = get_peft_model(model, lora)
+    tuned = (
+        PeftModel.from_pretrained(model, adapter, is_trainable=True)
+        if adapter
+        else get_peft_model(model, lora)
+    )
     # The name travels with the adapter; where the base lies on this machine does not.
     tuned.peft_config["default"].base_model_name_or_path = recipe.model_name_or_path
     return tuned
+
+
+def first_adapter(
+    project: Project, recipe: Recipe, request: dict[str, Any], checkpoint: Path | None
+) -> Path | None:
+    """The folder of the adapter that a continued run loads; None for a fresh one.
+
+    Raises BadInput when it is gone, Refused when it is another by now.
+    """
+    if recipe.adapter_name_or_path is None or checkpoint:
+        # The checkpoint holds that adapter as it has become, of the same make.
+        return checkpoint if recipe.adapter_name_or_path else None
+    found = find_adapter(project, recipe)
+    if found.sha256() != request.get("adapter_sha256"):
+        raise Refused(
+            _("The adapter in {folder} has changed since this run was made: make a new one.").format(
+                folder=found.folder
+            )
+        )
+    return found.folder
 
 
 def _quantization(bits: int, dtype: torch.dtype) -> BitsAndBytesConfig:
@@ -158,7 +202,7 @@ def arguments(
     return TrainingArguments(
         output_dir=str(folder),
         **{name: getattr(recipe, name) for name in same},
-        warmup_steps=schedule(recipe, count).warmup,
+        warmup_steps=schedule(recipe, count, worker.processes()).warmup,
         gradient_checkpointing_kwargs={"use_reentrant": False} if recipe.gradient_checkpointing else None,
         per_device_eval_batch_size=recipe.per_device_train_batch_size,
         eval_strategy="steps" if measure else "no",

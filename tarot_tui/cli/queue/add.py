@@ -1,0 +1,57 @@
+"""``tarot-tui queue add RUN|RECIPE [--after RUN]``"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+
+from tarot_tui.cli.output import emit, project_of, say
+from tarot_tui.errors import BadInput
+from tarot_tui.locale import _
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Declare the verb's own options."""
+    parser.add_argument(
+        "what_to_run",
+        metavar="RUN|RECIPE",
+        help=_("a run that was stopped, failed or got lost; or a recipe, for a new run"),
+    )
+    parser.add_argument("--after", default=None, metavar="RUN", help=_("wait until that run has finished"))
+    parser.add_argument("--no-run", action="store_true", default=False, help=_("only write it down"))
+
+
+def run(args: Namespace) -> int:
+    """Put it at the end of the queue, and see that somebody looks after the queue; ``--json``: the entry."""
+    from dataclasses import asdict
+
+    from tarot_tui.jobs import queue
+    from tarot_tui.jobs.find import resolve
+
+    project = project_of(args)
+    after = resolve(project, args.after).name if args.after else None
+    entry = queue.add(project, _job(args), after)
+    if not args.no_run:
+        queue.ensure_runner(project)
+    say(args, _("{job} waits for its turn; 'tarot-tui queue' shows why.").format(job=entry.job))
+    if args.json:
+        emit(asdict(entry))
+    return 0
+
+
+def _job(args: Namespace):  # type: ignore[no-untyped-def]
+    from tarot_tui.jobs.find import resolve
+    from tarot_tui.training import recipe
+    from tarot_tui.training.launch import make_job
+    from tarot_tui.training.plan import plan_in_child
+
+    project = project_of(args)
+    try:
+        return resolve(project, args.what_to_run)
+    except BadInput as no_run:
+        try:
+            path = recipe.find(project, args.what_to_run)
+        except BadInput:
+            raise no_run from None
+    wanted = recipe.load(project, path)
+    plan = plan_in_child(project, wanted, lambda line: say(args, line))
+    return make_job(project, wanted, plan, path.stem)

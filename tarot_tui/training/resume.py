@@ -1,0 +1,167 @@
+"""Going on with a run whose recipe was changed meanwhile: what takes effect, what does not, and what cannot be.
+
+A run goes on with the optimiser, the scheduler's place and the random states of its checkpoint. What those rest on stays
+as it was; what only decides how long, how often and how cheaply may change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from tarot_tui.errors import Refused
+from tarot_tui.jobs import daemon, files, status
+from tarot_tui.jobs.spec import read_spec, rewrite
+from tarot_tui.locale import _
+from tarot_tui.project import Project, write_text
+from tarot_tui.training.engines.checkpoints import last_complete, step_of
+from tarot_tui.training.launch import RECIPE
+from tarot_tui.training.plan import plan_in_child
+from tarot_tui.training.recipe import Recipe, changed, dump, load
+from tarot_tui.training.runs import recipe_of
+
+#: Keys that take effect at once.
+_NOW = {
+    "max_steps",
+    "num_train_epochs",
+    "lr_scheduler_type",
+    "warmup_ratio",
+    "max_grad_norm",
+    "logging_steps",
+    "save_steps",
+    "save_total_limit",
+    "gradient_checkpointing",
+    "allow_truncation",
+    "per_device_train_batch_size",
+    "gradient_accumulation_steps",
+}
+#: Keys whose value the checkpoint's optimiser brings along.
+_FROM_CHECKPOINT = {"learning_rate", "weight_decay"}
+
+Effect = Literal["now", "checkpoint"]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One key of the recipe that is another than when the run began; ``checkpoint``: that one's value goes on."""
+
+    key: str
+    before: Any
+    after: Any
+    effect: Effect
+
+    def sentence(self) -> str:
+        """What becomes of it."""
+        what = f"{self.key}: {_shown(self.before)} → {_shown(self.after)}"
+        if self.effect == "now":
+            return _("{change} takes effect from here on.").format(change=what)
+        return _(
+            "{change} does not take effect: the checkpoint goes on with its own; 'tarot-tui continue' begins a new run with it."
+        ).format(change=what)
+
+
+def changes(project: Project, folder: Path, overrides: Iterable[str] = ()) -> list[Change]:
+    """What is asked for now and was not when the run began: an edited ``recipe.yaml`` in its folder, and ``overrides``.
+
+    Raises BadInput for a broken recipe, Refused when a change would make another run of it.
+    """
+    before = recipe_of(folder)
+    edited = folder / RECIPE
+    after = changed(load(project, edited) if edited.is_file() else before, overrides)
+    resumed = last_complete(folder) is not None
+    found = [
+        Change(key, getattr(before, key), getattr(after, key), _effect(key, resumed))
+        for key in Recipe.model_fields
+        if getattr(before, key) != getattr(after, key)
+    ]
+    if resumed:
+        _refuse_nonsense(folder, before, after, {change.key for change in found})
+    return found
+
+
+def apply(
+    project: Project,
+    folder: Path,
+    found: list[Change],
+    say: Callable[[str], None] = lambda line: None,
+) -> None:
+    """Write what takes effect into the run's ``job.yaml`` and ``recipe.yaml``, before it is started again.
+
+    Planned anew, so that number of steps and findings are right. Raises Refused when the plan speaks against it, the
+    base or a dataset has changed too, the steps are done already, or the run is just being started.
+    """
+    if status.read(folder).alive:
+        raise Refused(_("{job} still runs: stop it before its recipe is changed.").format(job=folder.name))
+    taken = {change.key: change.after for change in found if change.effect == "now"}
+    recipe = Recipe.model_validate({**recipe_of(folder).model_dump(), **taken})
+    request = read_spec(folder)["request"]
+    new: dict[str, Any] = dict(taken)
+    if taken:
+        plan = plan_in_child(project, recipe, say)
+        _refuse_another_run(folder, request, plan)
+        new["steps"] = plan.steps
+    handle = daemon.lock(folder / files.LOCK)
+    if handle is None:
+        raise Refused(_("{job} is just being started.").format(job=folder.name))
+    try:
+        if taken:
+            rewrite(folder, request={**request, **new}, total=new["steps"])
+        write_text(folder / RECIPE, dump(recipe))
+    finally:
+        daemon.unlock(handle)
+
+
+def _effect(key: str, resumed: bool) -> Effect:
+    return "checkpoint" if resumed and key in _FROM_CHECKPOINT else "now"
+
+
+def _refuse_nonsense(folder: Path, before: Recipe, after: Recipe, keys: set[str]) -> None:
+    for key in sorted(keys - _NOW - _FROM_CHECKPOINT):
+        raise Refused(
+            _(
+                "{key} cannot change within a run: {job} began with {before}. 'tarot-tui restart' or 'continue' takes {after} in a new run."
+            ).format(
+                key=key,
+                job=folder.name,
+                before=_shown(getattr(before, key)),
+                after=_shown(getattr(after, key)),
+            )
+        )
+    if _batch(before) != _batch(after):
+        raise Refused(
+            _(
+                "per_device_train_batch_size × gradient_accumulation_steps must stay {before} within a run, not become {after}."
+            ).format(before=_batch(before), after=_batch(after))
+        )
+
+
+def _refuse_another_run(folder: Path, request: dict[str, Any], plan: Any) -> None:
+    if plan.refused:
+        raise Refused(_("Not resumed: {reason}").format(reason=plan.findings[0].text))
+    if plan.base_fingerprint != request.get("base_fingerprint"):
+        raise Refused(_("{folder} is no longer the model this run began with.").format(folder=plan.base))
+    if plan.dataset_sha256 != request.get("dataset_sha256"):
+        raise Refused(
+            _("The dataset has changed since this run was started: start a new one instead of resuming.")
+        )
+    checkpoint = last_complete(folder)
+    if checkpoint and plan.steps <= step_of(checkpoint):
+        raise Refused(
+            _("{job} has made {step} steps already: {steps} would leave nothing to do.").format(
+                job=folder.name, step=step_of(checkpoint), steps=plan.steps
+            )
+        )
+
+
+def _batch(recipe: Recipe) -> int:
+    return recipe.per_device_train_batch_size * recipe.gradient_accumulation_steps
+
+
+def _shown(value: Any) -> str:
+    if value in (None, []):
+        return "–"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
