@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tarot_tui.data import registry, samples
-from tarot_tui.data.sources import Header, Note, Row, collect, file_name, headers, tables
+from tarot_tui.data.sources import Header, Note, Row, Table, collect, file_name, headers, tables
 from tarot_tui.errors import BadInput
 from tarot_tui.findings import Finding
 from tarot_tui.locale import _
@@ -167,7 +167,7 @@ def _is_plain(entry: Any, name: str) -> bool:
 def _write(
     project: Project,
     report: BuildReport,
-    made: Iterator[Sample],
+    made: Iterator[Sample | str],
     rules: Template | None,
     template: Path | None,
 ) -> None:
@@ -203,7 +203,7 @@ def _samples(
     rules: Template | None,
     report: BuildReport,
     on_file: Callable[[FileReport], None] | None,
-) -> Iterator[Sample]:
+) -> Iterator[Sample | str]:
     for path in files:
         found = FileReport(_storable(project.relative(path)))
         report.files.append(found)
@@ -224,35 +224,61 @@ def _storable(path: str) -> str:
     return os.fsencode(path).decode("utf-8", "replace")
 
 
-def _file_samples(path: Path, rules: Template | None, found: FileReport, note: Note) -> Iterator[Sample]:
+def _file_samples(
+    path: Path, rules: Template | None, found: FileReport, note: Note
+) -> Iterator[Sample | str]:
     for table in tables(path, note=note):
-        patterns = rules.fitting(table) if rules else None
-        if patterns == []:
+        if rules is None:
+            yield from _cell_texts(table, found)
+            continue
+        patterns = rules.fitting(table)
+        if not patterns:
             continue
         for row in table.rows():
             found.rows += any(row.cells.values())
-            if rules is None or patterns is None:
-                made = cell_samples(table, row)
-            else:
-                filled = [p.fill(row.cells, with_system=rules.has_system) for p in patterns]
-                made = [sample for sample in filled if sample]
-                found.left_out += len(filled) - len(made)
+            filled = [p.fill(row.cells, with_system=rules.has_system) for p in patterns]
+            made = [sample for sample in filled if sample]
+            found.left_out += len(filled) - len(made)
             found.samples += len(made)
             yield from made
 
 
 def cell_samples(header: Header, row: Row) -> list[Sample]:
     """One sample per cell that holds anything, as the old batch script made them."""
-    file = file_name(row.source)
     return [
-        {
-            "instruction": INSTRUCTION.format(file=file, section=header.place(column), number=row.number),
-            "input": "",
-            "output": text,
-        }
+        _cell_sample(header, column, row.number, text)
         for column, text in row.cells.items()
         if text and column not in header.context
     ]
+
+
+def _cell_sample(header: Header, column: str, number: int | str, text: str) -> Sample:
+    place = {"file": file_name(header.source), "section": header.place(column), "number": number}
+    return {"instruction": INSTRUCTION.format(**place), "input": "", "output": text}
+
+
+def _cell_texts(table: Table, found: FileReport) -> Iterator[str]:
+    """Every row's :func:`cell_samples` as text: what is the same for all cells of a column is made once."""
+    quoted = samples.quoted
+    # No name and no cell holds a NUL; the last two of a sample are the row's number and the cell.
+    nul = quoted("\0")[1:-1]
+    blanks = [
+        samples.as_text(_cell_sample(table, column, "\0", "\0")).rsplit(nul, 2) for column in table.columns
+    ]
+    wanted = [
+        (at, before, between[:-1], after[1:])
+        for at, (before, between, after) in enumerate(blanks)
+        if table.columns[at] not in table.context
+    ]
+    for number, values in enumerate(table.values, 1):
+        made = [
+            f"{before}{number}{between}{quoted(values[at])}{after}"
+            for at, before, between, after in wanted
+            if values[at]
+        ]
+        found.rows += any(values)
+        found.samples += len(made)
+        yield from made
 
 
 def _sha256(path: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import json.encoder
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -18,21 +19,29 @@ _CHUNK = 1 << 18
 _LONGEST_SAMPLE = 64_000_000
 _BLANK = re.compile(r"[ \t\r\n]*")
 _decoder = json.JSONDecoder()
-_quoted = json.JSONEncoder(ensure_ascii=False).encode
+
+#: Text as JSON, without the encoder's questions about what it is given.
+quoted = json.encoder.encode_basestring
 
 
-def write(path: Path, samples: Iterable[Mapping[str, str]]) -> int:
+def write(path: Path, samples: Iterable[Mapping[str, str] | str]) -> int:
     """Write flat samples as a JSON array, the same bytes as ``json.dump(…, ensure_ascii=False, indent=2)``.
 
-    Returns how many there were.
+    A sample may also come as :func:`as_text` would make it. Returns how many there were.
     """
     count = 0
     with open(path, "w", encoding="utf-8", newline="\n") as file:
         for count, sample in enumerate(samples, 1):
-            fields = ",\n".join(f"    {_quoted(key)}: {_quoted(value)}" for key, value in sample.items())
-            file.write(("[" if count == 1 else ",") + "\n  {\n" + fields + "\n  }")
+            text = sample if isinstance(sample, str) else as_text(sample)
+            file.write(("[" if count == 1 else ",") + text)
         file.write("\n]" if count else "[]")
     return count
+
+
+def as_text(sample: Mapping[str, str]) -> str:
+    """A flat sample as it stands in a file, from the line end before it to its closing brace."""
+    fields = ",\n".join([f"    {quoted(key)}: {quoted(value)}" for key, value in sample.items()])
+    return f"\n  {{\n{fields}\n  }}"
 
 
 def read(path: Path) -> Iterator[dict[str, Any]]:
