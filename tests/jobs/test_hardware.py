@@ -56,6 +56,13 @@ int nvmlDeviceGetName(void *gpu, char *name, unsigned length) { strcpy(name, "Pr
 int nvmlDeviceGetUtilizationRates(void *gpu, util *found) { found->gpu = 42; found->memory = 7; return lost(gpu); }
 int nvmlDeviceGetMemoryInfo(void *gpu, memory *found) { found->total = 80; found->free = 50; found->used = 30; return lost(gpu); }
 int nvmlDeviceGetTemperature(void *gpu, unsigned sensor, unsigned *degrees) { *degrees = 61; return lost(gpu); }
+typedef struct { unsigned pid; unsigned long long memory; unsigned instance, compute; } process;
+int nvmlDeviceGetComputeRunningProcesses_v3(void *gpu, unsigned *count, process *found) {
+    int room = *count;
+    *count = 2;
+    if (found) memset(found, 0, 2 * sizeof(process));
+    return lost(gpu) ? 15 : room < 2 ? 7 : 0;
+}
 int nvmlDeviceGetPowerUsage(void *gpu, unsigned *milliwatts) { *milliwatts = 350250; return lost(gpu); }
 """
 
@@ -75,7 +82,7 @@ print(json.dumps(found))
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, timeout=30, check=True
     )
-    values = {"util": 42, "mem_used": 30, "mem_total": 80, "temp": 61, "power": 350.2}
+    values = {"util": 42, "mem_used": 30, "mem_total": 80, "temp": 61, "power": 350.2, "processes": 2}
     assert json.loads(done.stdout) == [
         {"index": 0, "name": "Pretend H100", **values},
         {"index": 1, "name": None, **dict.fromkeys(values)},
