@@ -36,6 +36,7 @@ def test_dependencies_between_rooms_point_one_way():
             {"textual", "rich", "torch", "transformers", "pandas", "numpy", "pydantic"},
         ),
         ("tarot_tui.data.dataset", {"textual", "torch", "transformers", "pandas", "numpy"}),
+        ("tarot_tui.data.synthesis.launch", {"textual", "torch", "transformers", "pandas", "numpy", "httpx"}),
         ("tarot_tui.training.recipe", {"textual", "torch", "transformers", "pandas", "numpy"}),
         ("tarot_tui.export.release", {"textual", "torch", "transformers", "pandas", "numpy"}),
         ("tarot_tui.serving.chat", {"textual", "torch", "transformers", "pandas", "numpy"}),

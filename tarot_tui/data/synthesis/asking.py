@@ -23,6 +23,7 @@ from tarot_tui.text import duration, one_line
 #: Rows that fail without any success between them, until the server itself is taken to be at fault.
 _FAILURES = 2
 _DECLINED_AT_ONCE = 3
+_FIRST_RETRIES = 2
 _SECONDS_BETWEEN_LOOKS = 0.1
 _KEPT_OF_A_REPLY = 2000
 
@@ -126,7 +127,7 @@ class Asking:
                 answer = self._server.ask(messages, self._prompt)
             except Passing as passing:
                 self._spending.settle(None)
-                if attempt > self._limits.retries:
+                if attempt > self._retries(passing):
                     self._on_failure(item, str(passing))
                     return None
                 self._wait(item, passing, attempt)
@@ -138,6 +139,11 @@ class Asking:
                 self._failures = 0
                 return answer
         return None
+
+    def _retries(self, passing: Passing) -> int:
+        """How often to try again: where nobody has answered yet, a wrong address is likelier than a busy server."""
+        first_words = passing.nobody and not self.tally.rows
+        return min(_FIRST_RETRIES, self._limits.retries) if first_words else self._limits.retries
 
     def _reserve(self, messages: list[Message]) -> bool:
         if self._spending.reserve(messages, self._prompt.max_tokens):

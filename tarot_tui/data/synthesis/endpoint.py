@@ -31,12 +31,19 @@ _ABOUT_REPLY = ("response_format", "json_schema", "json_object", "json mode", "s
 
 
 class Passing(Exception):
-    """It may well work later. wait: seconds that the server asks for; slow_down: whether all requests should wait."""
+    """It may well work later.
 
-    def __init__(self, reason: str, *, wait: float | None = None, slow_down: bool = False) -> None:
+    wait: seconds that the server asks for. slow_down: whether all requests should wait. nobody: whether nobody was
+    there to ask.
+    """
+
+    def __init__(
+        self, reason: str, *, wait: float | None = None, slow_down: bool = False, nobody: bool = False
+    ) -> None:
         super().__init__(reason)
         self.wait = wait
         self.slow_down = slow_down
+        self.nobody = nobody
 
 
 class Declined(Exception):
@@ -135,7 +142,7 @@ class Endpoint:
                 return response.status_code, response.headers, bytes(body)
         except httpx.ConnectError as error:
             reason = _("cannot be reached: {reason}").format(reason=one_line(str(error), 120))
-            raise Passing(reason, slow_down=True) from None
+            raise Passing(reason, slow_down=True, nobody=True) from None
         except httpx.TimeoutException:
             raise Passing(_("no answer within {seconds:.0f} s").format(seconds=self._timeout)) from None
         except httpx.HTTPError as error:

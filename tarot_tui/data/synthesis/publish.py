@@ -10,7 +10,7 @@ from pathlib import Path
 from textwrap import indent
 from typing import Any
 
-from tarot_tui.data import registry
+from tarot_tui.data import registry, samples
 from tarot_tui.data.build import FileReport, check_name, record_path
 from tarot_tui.data.synthesis.prompt import Prompt
 from tarot_tui.data.synthesis.reply import Pair
@@ -50,23 +50,25 @@ def publish(project: Project, name: str, prompt: Prompt, prompt_file: Path, rows
     if not told:
         raise BadInput(_("No row is answered, so no dataset was written."))
     path = project.data / f"{name}.json"
-    samples = sum(len(one.pairs) for _item, one in told)
+    count = sum(len(one.pairs) for _item, one in told)
     with replacing(store.folder / TRACE) as traced:
         _write_lines(traced, _traces(told))
         with replacing(path) as temporary:
-            _write_list(temporary, _samples(prompt, told))
+            samples.write(temporary, _texts(prompt, told))
             record = _record(project, name, prompt_file, rows, told)
             write_text(record_path(project, name), json.dumps(record, ensure_ascii=False, indent=2) + "\n")
             registry.register(project, name, _entry(prompt, path.name))
-    return Published(path, samples, len(told))
+    return Published(path, count, len(told))
 
 
-def _samples(prompt: Prompt, told: Iterable[tuple[Item, Answered]]) -> Iterator[Sample]:
+def _texts(prompt: Prompt, told: Iterable[tuple[Item, Answered]]) -> Iterator[str]:
+    """Each sample as it stands in the file."""
     make = _openai if prompt.layout == "openai" else _alpaca
     for item, answered in told:
         for pair in answered.pairs:
             # LLaMA-Factory wants the system prompt in all samples or in none: the prompt file decides, not the row.
-            yield make(pair, item.answer or pair.answer, item.system if prompt.system else None)
+            sample = make(pair, item.answer or pair.answer, item.system if prompt.system else None)
+            yield "\n" + indent(json.dumps(sample, ensure_ascii=False, indent=2), "  ")
 
 
 def _alpaca(pair: Pair, answer: str, system: str | None) -> Sample:
@@ -80,15 +82,9 @@ def _openai(pair: Pair, answer: str, system: str | None) -> Sample:
 
 
 def _entry(prompt: Prompt, file_name: str) -> dict[str, Any]:
-    if prompt.layout == "alpaca":
-        return registry.alpaca(file_name, system=bool(prompt.system))
-    tags = {"role_tag": "role", "content_tag": "content", "user_tag": "user", "assistant_tag": "assistant"}
-    return {
-        "file_name": file_name,
-        "formatting": "sharegpt",
-        "columns": {"messages": "messages"},
-        "tags": tags | {"system_tag": "system"},
-    }
+    if prompt.layout == "openai":
+        return registry.messages(file_name)
+    return registry.alpaca(file_name, system=bool(prompt.system))
 
 
 def _traces(told: Iterable[tuple[Item, Answered]]) -> Iterator[Sample]:
@@ -116,15 +112,6 @@ def _record(
         "prompt": {"path": project.relative(prompt_file), "sha256": told[0][1].by.prompt_sha256},
         "sources": [asdict(file) for file in files.values()],
     }
-
-
-def _write_list(path: Path, samples: Iterable[Sample]) -> None:
-    """The same bytes as ``json.dump(…, ensure_ascii=False, indent=2)``, one sample at a time."""
-    with open(path, "w", encoding="utf-8", newline="\n") as file:
-        for number, sample in enumerate(samples):
-            text = indent(json.dumps(sample, ensure_ascii=False, indent=2), "  ")
-            file.write((",\n" if number else "[\n") + text)
-        file.write("\n]")
 
 
 def _write_lines(path: Path, values: Iterable[Sample]) -> None:

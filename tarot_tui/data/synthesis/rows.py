@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,8 +73,10 @@ def read(project: Project, sources: Sequence[Path], prompt: Prompt, where: Path)
     fitting = 0
     seen: set[str] = set()
     for path in collect(sources):
+        # As UTF-8 can hold it: bytes of a name that are none become U+FFFD.
+        name = os.fsencode(project.relative(path)).decode("utf-8", "replace")
         try:
-            found.files[project.relative(path)] = _sha256(path)
+            found.files[name] = _sha256(path)
             for table in tables(path, note=found.findings.append):
                 if not _wanted(prompt, table):
                     continue
@@ -81,7 +84,7 @@ def read(project: Project, sources: Sequence[Path], prompt: Prompt, where: Path)
                     left_out.append(table.head())
                     continue
                 fitting += 1
-                _take(found, seen, prompt, table, project.relative(path))
+                _take(found, seen, prompt, table, name)
         except BadInput as error:
             if path in sources:
                 raise
