@@ -38,6 +38,7 @@ VERBS = {
     "ollama": N_("import a model into Ollama over HTTP"),
     "chat": N_("talk to a model"),
     "publish": N_("send a model to the Hugging Face hub, a folder or a drive"),
+    "docker": N_("put the project into containers, and check that they see the GPUs"),
     "demo": N_("all of it on a small built-in model, in a few minutes"),
 }
 
