@@ -115,7 +115,7 @@ def build(
         report.findings += templates.check(rules, template, _headers(files, sources))
     report.findings += _skipped(skipped) + [_copy(*pair) for pair in copies]
     try:
-        _write(project, report, _samples(project, files, sources, rules, report, on_file), rules, template)
+        _write(project, report, _texts(project, files, sources, rules, report, on_file), rules, template)
     except PermissionError as error:
         raise BadInput(
             _("{path} cannot be written by you; choose another folder.").format(
@@ -167,13 +167,13 @@ def _is_plain(entry: Any, name: str) -> bool:
 def _write(
     project: Project,
     report: BuildReport,
-    made: Iterator[Sample | str],
+    made: Iterator[list[str]],
     rules: Template | None,
     template: Path | None,
 ) -> None:
     project.data.mkdir(exist_ok=True)
     with replacing(report.path) as temporary:
-        report.samples = samples.write(temporary, made)
+        report.samples = samples.write_texts(temporary, made)
         if not report.samples:
             raise BadInput(_nothing(report, template))
         # The data file appears last: whatever fails before leaves the old dataset, or none.
@@ -196,20 +196,20 @@ def _headers(files: Sequence[Path], named: Sequence[Path]) -> list[Header]:
     return found
 
 
-def _samples(
+def _texts(
     project: Project,
     files: Sequence[Path],
     named: Sequence[Path],
     rules: Template | None,
     report: BuildReport,
     on_file: Callable[[FileReport], None] | None,
-) -> Iterator[Sample | str]:
+) -> Iterator[list[str]]:
     for path in files:
         found = FileReport(_storable(project.relative(path)))
         report.files.append(found)
         try:
             found.sha256 = _sha256(path)
-            yield from _file_samples(path, rules, found, report.findings.append)
+            yield from _file_texts(path, rules, found, report.findings.append)
         except BadInput as error:
             if path in named:
                 raise
@@ -224,9 +224,8 @@ def _storable(path: str) -> str:
     return os.fsencode(path).decode("utf-8", "replace")
 
 
-def _file_samples(
-    path: Path, rules: Template | None, found: FileReport, note: Note
-) -> Iterator[Sample | str]:
+def _file_texts(path: Path, rules: Template | None, found: FileReport, note: Note) -> Iterator[list[str]]:
+    """The samples of each row, as ``samples.as_text`` makes them."""
     for table in tables(path, note=note):
         if rules is None:
             yield from _cell_texts(table, found)
@@ -237,10 +236,10 @@ def _file_samples(
         for row in table.rows():
             found.rows += any(row.cells.values())
             filled = [p.fill(row.cells, with_system=rules.has_system) for p in patterns]
-            made = [sample for sample in filled if sample]
+            made = [samples.as_text(sample) for sample in filled if sample]
             found.left_out += len(filled) - len(made)
             found.samples += len(made)
-            yield from made
+            yield made
 
 
 def cell_samples(header: Header, row: Row) -> list[Sample]:
@@ -257,28 +256,28 @@ def _cell_sample(header: Header, column: str, number: int | str, text: str) -> S
     return {"instruction": INSTRUCTION.format(**place), "input": "", "output": text}
 
 
-def _cell_texts(table: Table, found: FileReport) -> Iterator[str]:
-    """Every row's :func:`cell_samples` as text: what is the same for all cells of a column is made once."""
+def _cell_texts(table: Table, found: FileReport) -> Iterator[list[str]]:
+    """Every row's :func:`cell_samples` as texts, of which all is made once but the row's number and the cell."""
     quoted = samples.quoted
-    # No name and no cell holds a NUL; the last two of a sample are the row's number and the cell.
+    # No name and no cell holds a NUL; the last two of a sample are those two.
     nul = quoted("\0")[1:-1]
-    blanks = [
-        samples.as_text(_cell_sample(table, column, "\0", "\0")).rsplit(nul, 2) for column in table.columns
-    ]
-    wanted = [
-        (at, before, between[:-1], after[1:])
-        for at, (before, between, after) in enumerate(blanks)
-        if table.columns[at] not in table.context
-    ]
+    starts, between, after = [], "", ""
+    for column in table.columns:
+        text = samples.as_text(_cell_sample(table, column, "\0", "\0"))
+        start, between, after = text.rsplit(nul, 2)
+        # The quotes around the cell come with it.
+        between, after = between[:-1], after[1:]
+        starts.append(None if column in table.context else start)
     for number, values in enumerate(table.values, 1):
+        middle = f"{number}{between}"
         made = [
-            f"{before}{number}{between}{quoted(values[at])}{after}"
-            for at, before, between, after in wanted
-            if values[at]
+            f"{start}{middle}{quoted(text)}{after}"
+            for start, text in zip(starts, values, strict=True)
+            if text and start
         ]
         found.rows += any(values)
         found.samples += len(made)
-        yield from made
+        yield made
 
 
 def _sha256(path: Path) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import json.encoder
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +24,23 @@ _decoder = json.JSONDecoder()
 quoted = json.encoder.encode_basestring
 
 
-def write(path: Path, samples: Iterable[Mapping[str, str] | str]) -> int:
+def write(path: Path, samples: Iterable[Mapping[str, str]]) -> int:
     """Write flat samples as a JSON array, the same bytes as ``json.dump(…, ensure_ascii=False, indent=2)``.
 
-    A sample may also come as :func:`as_text` would make it. Returns how many there were.
+    Returns how many there were.
     """
+    return write_texts(path, ([as_text(sample)] for sample in samples))
+
+
+def write_texts(path: Path, parts: Iterable[Sequence[str]]) -> int:
+    """What :func:`write` does, for samples that are :func:`as_text` already and come several at a time."""
     count = 0
-    with open(path, "w", encoding="utf-8", newline="\n") as file:
-        for count, sample in enumerate(samples, 1):
-            text = sample if isinstance(sample, str) else as_text(sample)
-            file.write(("[" if count == 1 else ",") + text)
-        file.write("\n]" if count else "[]")
+    with open(path, "wb", buffering=_CHUNK) as file:
+        for part in parts:
+            if part:
+                file.write((("," if count else "[") + ",".join(part)).encode())
+                count += len(part)
+        file.write(b"\n]" if count else b"[]")
     return count
 
 

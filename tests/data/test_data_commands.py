@@ -179,7 +179,7 @@ def test_a_full_disk_leaves_everything_as_it_was(project, tarot, written, monkey
     def full(*_arguments):
         raise OSError(28, "No space left on device", str(project.data))
 
-    for function in ("samples.write", "registry.register"):
+    for function in ("samples.write_texts", "registry.register"):
         with monkeypatch.context() as patch:
             patch.setattr(f"tarot_tui.data.build.{function}", full)
             code, _out, err = tarot("build", written("a.txt", "after"), "-o", "cards")

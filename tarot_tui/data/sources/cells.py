@@ -14,6 +14,8 @@ def as_text(value: Any) -> str:
     Whole numbers without a decimal point, others with up to 15 digits; ``TRUE`` and ``FALSE``; dates as
     ``2024-08-21``, with the time when there is one; durations as ``30:00:00``.
     """
+    if type(value) is float:  # first, since all numbers of a workbook are
+        return _number(value)
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, bool):
@@ -21,7 +23,8 @@ def as_text(value: Any) -> str:
     if isinstance(value, int | float):
         return _number(value)
     if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d}" if value.time() == time() else f"{value:%Y-%m-%d} {_clock(value.time())}"
+        day = value.date().isoformat()
+        return day if value.time() == time() else f"{day} {_clock(value.time())}"
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, time):
@@ -33,9 +36,9 @@ def as_text(value: Any) -> str:
 
 
 def _number(value: float) -> str:
-    if abs(value) < 1e15 and value == int(value):
-        return str(int(value))
-    return format(value, ".15g")
+    if -1e15 < value < 1e15 and value == (whole := int(value)):
+        return str(whole)
+    return f"{value:.15g}"
 
 
 def _clock(value: time) -> str:

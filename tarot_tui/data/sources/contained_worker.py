@@ -6,6 +6,7 @@ Each request is a line of JSON. The answers, a line each: ``table`` (a header), 
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -23,8 +24,8 @@ from tarot_tui.errors import BadInput
 from tarot_tui.findings import Finding
 from tarot_tui.locale import _, set_language
 
-# As much is sent at once: enough to be fast, little enough to flow.
-_CELLS, _CHARACTERS = 10_000, 300_000
+# So many are sent at once: enough to be fast, few enough to flow.
+_CELLS = 10_000
 _PREVIEW_ROWS = 200
 _encode = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
 
@@ -34,9 +35,12 @@ def main() -> None:
     # The terminal's Ctrl-C is for the one who asked: it closes our pipes.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # A million small lists would be looked through again and again, and none is ever part of a cycle.
+    gc.disable()
     for line in sys.stdin.buffer:
         try:
             _serve(json.loads(line))
+            gc.collect()
         except BrokenPipeError:
             # Nobody listens any more; Python's own last flush would complain of it.
             os._exit(0)
@@ -50,7 +54,8 @@ def _serve(request: dict[str, Any]) -> None:
     try:
         for table in reader.tables(path, header=request["header"], note=_note, preview=preview):
             _send(table=_header(table))
-            _send_rows(path, islice(table.values, _PREVIEW_ROWS) if preview else table.values)
+            rows = islice(table.values, _PREVIEW_ROWS) if preview else table.values
+            _send_rows(path, rows, len(table.columns))
         _send(done=True)
     except BadInput as error:
         _send(error=str(error))
@@ -76,25 +81,22 @@ def _header(table: Table) -> dict[str, Any]:
     return header
 
 
-def _send_rows(path: Path, rows: Iterable[Sequence[str]]) -> None:
-    part: list[Sequence[str]] = []
-    cells = characters = 0
-    for row in rows:
-        part.append(row)
-        cells += len(row)
-        length = sum(map(len, row))
-        characters += length
-        if cells >= _CELLS or characters >= _CHARACTERS:
-            if length > LONGEST:
-                raise BadInput(
-                    _("{file}: a row is longer than {limit} characters; is this the right file?").format(
-                        file=shown(path), limit=f"{LONGEST:,}"
+def _send_rows(path: Path, rows: Iterable[Sequence[str]], width: int) -> None:
+    rows = iter(rows)
+    while part := list(islice(rows, max(1, _CELLS // width))):
+        text = _encode({"rows": part})
+        if len(text) > LONGEST:
+            # Row by row they may still be sendable.
+            for row in part:
+                if sum(map(len, row)) > LONGEST:
+                    raise BadInput(
+                        _("{file}: a row is longer than {limit} characters; is this the right file?").format(
+                            file=shown(path), limit=f"{LONGEST:,}"
+                        )
                     )
-                )
-            _send(rows=part)
-            part, cells, characters = [], 0, 0
-    if part:
-        _send(rows=part)
+                _write(_encode({"rows": [row]}))
+        else:
+            _write(text)
 
 
 def _note(finding: Finding) -> None:
@@ -102,7 +104,11 @@ def _note(finding: Finding) -> None:
 
 
 def _send(**answer: Any) -> None:
-    sys.stdout.buffer.write(_encode(answer).encode("utf-8", "surrogatepass") + b"\n")
+    _write(_encode(answer))
+
+
+def _write(text: str) -> None:
+    sys.stdout.buffer.write(text.encode("utf-8", "surrogatepass") + b"\n")
     sys.stdout.buffer.flush()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -16,6 +17,8 @@ from tarot_tui.locale import _
 from tarot_tui.text import one_line
 
 _PREVIEW_OBJECTS = 200
+# JSON can write half of a UTF-16 pair; no text holds one.
+_HALF_A_CHARACTER = re.compile("[\ud800-\udfff]")
 
 
 def tables(path: Path, *, header: int | None, note: Note, preview: bool) -> Iterator[Table]:
@@ -53,5 +56,5 @@ def _values(path: Path, keys: list[str]) -> Iterator[list[str]]:
 def as_text(value: Any) -> str:
     """A value as text: text as it is, null as nothing, everything else as JSON."""
     if isinstance(value, str):
-        return clean(value)
-    return "" if value is None else json.dumps(value, ensure_ascii=False, default=str)
+        return clean(_HALF_A_CHARACTER.sub("\ufffd", value))
+    return "" if value is None else as_text(json.dumps(value, ensure_ascii=False, default=str))

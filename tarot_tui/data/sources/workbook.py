@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, nullcontext
 from itertools import chain, islice
 from pathlib import Path
@@ -11,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from tarot_tui.data.sources import archive, headings
 from tarot_tui.data.sources.cells import as_text
 from tarot_tui.data.sources.number_format import Show
-from tarot_tui.data.sources.sheet_xml import Parts
-from tarot_tui.data.sources.table import Note, Table, fitted, shown
+from tarot_tui.data.sources.sheet_xml import Parts, Remarks
+from tarot_tui.data.sources.table import Note, Table, shown
 from tarot_tui.errors import BadInput
 from tarot_tui.findings import Finding
 from tarot_tui.locale import _
@@ -25,6 +26,7 @@ _LARGEST = 2_000_000_000
 _ZIPPED = {".xlsx", ".xlsm", ".xlsb", ".ods"}
 
 Formatted = Iterator[tuple[int, dict[int, Show]]]
+Area = tuple[tuple[int, int], tuple[int, int]]  # first and last row and column, counted from 0
 
 
 def tables(path: Path, *, header: int | None, note: Note, preview: bool) -> Iterator[Table]:
@@ -78,12 +80,18 @@ def _open(path: Path, kind: str) -> CalamineWorkbook:
 def _sheets(path: Path, kind: str, header: int | None, note: Note, preview: bool) -> Iterator[Table]:
     from python_calamine import SheetTypeEnum, SheetVisibleEnum
 
-    with _open(path, kind) as book, closing(Parts(path)) if kind == "zip" else nullcontext() as parts:
+    with (
+        _open(path, kind) as book,
+        closing(Parts(path)) if kind == "zip" else nullcontext() as parts,
+        ThreadPoolExecutor(1) as beside,
+    ):
         main = True
         for about in book.sheets_metadata:
             if about.typ is not SheetTypeEnum.WorkSheet:
                 continue
             place = f"{path.name} '{about.name}'"
+            # calamine lets go of Python while it reads a sheet: what else there is to say is found meanwhile.
+            remarks = beside.submit(parts.remarks, about.name) if parts and not preview else None
             sheet = book.get_sheet_by_name(about.name)
             formatted = parts.formatted(about.name) if parts else iter(())
             table = _table(path, sheet, formatted, header, main, note)
@@ -94,8 +102,8 @@ def _sheets(path: Path, kind: str, header: int | None, note: Note, preview: bool
                 note(_finding("data.hidden_sheet", _("{place}: this sheet is hidden and was read."), place))
             yield table
             del sheet, table
-            if parts and not preview:
-                _remark(parts, about.name, place, note)
+            if remarks:
+                _remark(remarks.result(), place, note)
 
 
 def _table(
@@ -105,7 +113,7 @@ def _table(
     place = f"{path.name} '{sheet.name}'"
     merged = sheet.merged_cell_ranges or []
     left = sheet.start[1] if sheet.start else 0
-    rows = _filled_down(_texts(sheet.iter_rows(), formatted, left), merged, left)
+    rows = _filled_down(_formatted(sheet.iter_rows(), formatted, left), merged, left)
     above = sheet.start[0] if sheet.start else 0
     first = list(islice(rows, header or above + headings.FIRST_ROWS))
     if not any(any(row) for row in first):
@@ -120,41 +128,47 @@ def _table(
         text = _("{place}: {count} cells merged over several rows count for each of them.")
         note(_finding("data.merged_cells", text, place, count=len(tall)))
     columns = headings.name_columns(path, first[at])
-    values = fitted(chain(first[at + 1 :], rows), len(columns))
-    return Table(path, sheet.name, columns, "sheet", main, values=values)
+    return Table(path, sheet.name, columns, "sheet", main, values=chain(first[at + 1 :], rows))
 
 
-def _texts(rows: Iterable[Sequence[Any]], formatted: Formatted, left: int) -> Iterator[list[str]]:
+def _formatted(rows: Iterator[list[Any]], formatted: Formatted, left: int) -> Iterator[list[str]]:
     """The rows as text, numbers shown in their format where it is one of ``formatted``."""
-    next_row, shows = next(formatted, (-1, {}))
-    for number, row in enumerate(rows):
-        texts = [
-            value.strip()
-            if type(value) is str and "\r" not in value and "\0" not in value
-            else as_text(value)
-            for value in row
-        ]
-        while 0 <= next_row < number:
-            next_row, shows = next(formatted, (-1, {}))
-        if next_row == number:
-            for column, show in shows.items():
-                at = column - left
-                if 0 <= at < len(row) and type(row[at]) in (int, float):
-                    texts[at] = show(row[at]).strip()
-        yield texts
+    row_number = 0
+    for wanted, shows in formatted:
+        yield from map(_texts, islice(rows, max(0, wanted - row_number)))
+        row_number = max(row_number, wanted)
+        # Rows out of order were passed already; no program writes them.
+        for row in islice(rows, wanted == row_number):
+            row_number += 1
+            yield _texts(_shown(row, shows, left))
+    yield from map(_texts, rows)
 
 
-def _filled_down(
-    rows: Iterable[list[str]], merged: list[tuple[tuple[int, int], tuple[int, int]]], left: int
-) -> Iterator[list[str]]:
+def _shown(row: list[Any], shows: dict[int, Show], left: int) -> list[Any]:
+    for column, show in shows.items():
+        at = column - left
+        if 0 <= at < len(row) and type(row[at]) in (int, float):
+            row[at] = show(row[at])
+    return row
+
+
+def _texts(row: list[Any]) -> list[str]:
+    return [
+        value.strip() if type(value) is str and "\r" not in value and "\0" not in value else as_text(value)
+        for value in row
+    ]
+
+
+def _filled_down(rows: Iterator[list[str]], merged: list[Area], left: int) -> Iterator[list[str]]:
     """``rows``, the text of a cell merged over several rows in each of them.
 
     Not over several columns: what spans those is a caption, and as a row of its own no sample.
     """
-    waiting = sorted((one for one in merged if one[1][0] > one[0][0]), reverse=True)
-    if not waiting:
-        yield from rows
-        return
+    tall = sorted((one for one in merged if one[1][0] > one[0][0]), reverse=True)
+    return _repeated(rows, tall, left) if tall else rows
+
+
+def _repeated(rows: Iterable[list[str]], waiting: list[Area], left: int) -> Iterator[list[str]]:
     reach: dict[int, tuple[int, str]] = {}
     for number, row in enumerate(rows):
         for column, (last, text) in list(reach.items()):
@@ -169,8 +183,7 @@ def _filled_down(
         yield row
 
 
-def _remark(parts: Parts, sheet: str, place: str, note: Note) -> None:
-    found = parts.remarks(sheet)
+def _remark(found: Remarks, place: str, note: Note) -> None:
     if found.hidden_count:
         rows = ", ".join(map(str, found.hidden_rows)) + (
             ", …" if found.hidden_count > len(found.hidden_rows) else ""
