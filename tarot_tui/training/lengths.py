@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _BATCH = 256
 #: Bars of the histogram, about.
 _BARS = 10
+_LEVELS = "⠀⡀⡄⡆⡇⣇⣧⣷⣿"
 
 _UNRENDERED = Kind(
     "unrendered", "error", "none", N_("{count} samples are refused by the model's chat template."),
@@ -69,6 +70,27 @@ class Lengths:
     def as_dict(self) -> dict[str, Any]:
         """The lengths as JSON-ready keys and values."""
         return asdict(self)
+
+    def bars(self, width: int) -> list[str]:
+        """The histogram as lines: tokens up to, a bar of at most ``width`` cells, samples; and where the cut falls."""
+        most = max((count for _bound, count in self.histogram), default=0)
+        lines, below = [], 0
+        for bound, count in self.histogram:
+            # Half a cell at least: the one long sample among a million is the one to be looked at.
+            halves = max(round(2 * width * count / most), 1) if count else 0
+            bar = "⠶" * (halves // 2) + "⠆" * (halves % 2)
+            falls = self.truncated and below < self.cutoff_len <= bound
+            cut = "  " + _("cut at {cutoff}").format(cutoff=self.cutoff_len) if falls else ""
+            lines.append(f"{bound:>8,}  {bar:<{width}} {count:,}{cut}")
+            below = bound
+        return lines
+
+    def spark(self) -> str:
+        """The histogram in one line, a character a bar."""
+        most = max((count for _bound, count in self.histogram), default=0)
+        return "".join(
+            _LEVELS[-(-8 * count // most)] if count else _LEVELS[0] for _bound, count in self.histogram
+        )
 
 
 def from_dict(found: dict[str, Any]) -> Lengths:

@@ -21,6 +21,8 @@ from tarot_tui.text import one_line, plain
 _PROGRAM = "tarot-tui"
 #: Bytes of one line of output that are read at most; a longer line ends the child.
 _LINE = 1 << 24
+#: Seconds that an ended child is waited for.
+_LAST_WORDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,9 @@ async def ask(
         if process.returncode is None:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
+            # A loop that closes before its child has ended complains on the terminal.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), _LAST_WORDS)
 
 
 def _complaint(stderr: bytes) -> str:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tarot_tui.tui.likely_model import Likely
 
 
 def doctor() -> list[str]:
@@ -20,6 +24,26 @@ def data_build(sources: Sequence[str], name: str, template: str = "") -> list[st
         name,
         *(["--template", template] if template else []),
     ]
+
+
+def data_show(name: str, number: int, likely: Likely | None = None) -> list[str]:
+    """Show a sample of a dataset; for a likely model, as that one will see it."""
+    return [
+        "data",
+        "show",
+        *_positional([name]),
+        str(number),
+        *(["--as-trained", *_for(likely)] if likely else []),
+    ]
+
+
+def data_check(name: str, likely: Likely | None = None, fix: Sequence[str] = ()) -> list[str]:
+    """Check a dataset, for a model if one is likely; ``fix`` names the kinds of findings to be fixed."""
+    return ["data", "check", *_positional([name]), *_for(likely), *(["--fix", *fix] if fix else [])]
+
+
+def _for(likely: Likely | None) -> list[str]:
+    return ["--model", likely.model, "--cutoff-len", str(likely.cutoff_len)] if likely else []
 
 
 def train(recipe: str, changes: Mapping[str, str] | None = None, *, dry_run: bool = False) -> list[str]:

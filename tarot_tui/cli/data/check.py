@@ -117,27 +117,8 @@ def _about(report: Report, lengths: Lengths | None) -> list[str]:
         _("learned: {supervised:,} of {tokens:,} tokens").format(
             supervised=lengths.supervised, tokens=lengths.tokens
         ),
-        *bars(lengths),
+        *lengths.bars(_BAR),
     ]
-
-
-def bars(lengths: Lengths, width: int = _BAR) -> list[str]:
-    """The histogram as lines: tokens up to, a bar, samples; behind the cut it says so."""
-    most = max((count for _bound, count in lengths.histogram), default=0)
-    lines, below = [], 0
-    for bound, count in lengths.histogram:
-        # Half a cell at least: one sample among a million is the one to be looked at.
-        halves = max(round(2 * width * count / most), 1) if count else 0
-        bar = "⠶" * (halves // 2) + "⠆" * (halves % 2)
-        cut = (
-            _("  cut at {cutoff}").format(cutoff=lengths.cutoff_len)
-            if below < lengths.cutoff_len <= bound
-            else ""
-        )
-        beyond = lengths.truncated and cut
-        lines.append(f"{bound:>8,}  {bar:<{width}} {count:,}{cut if beyond else ''}".rstrip())
-        below = bound
-    return lines
 
 
 def _told(found: list[Finding], name: str) -> list[str]:

@@ -10,7 +10,7 @@ from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Input, Label, SelectionList, Static
+from textual.widgets import Button, Input, Label, SelectionList, Static
 from textual.widgets.selection_list import Selection
 
 from tarot_tui.errors import TarotError
@@ -19,11 +19,11 @@ from tarot_tui.locale import N_, _
 from tarot_tui.project import safe_name
 from tarot_tui.text import one_line, size
 from tarot_tui.tui import child, commands, steps
-from tarot_tui.tui.keys import Key
+from tarot_tui.tui.keys import Key, bindings
 from tarot_tui.tui.screens.step import StepScreen
 from tarot_tui.tui.widgets.choice import Choice
 from tarot_tui.tui.widgets.finding_list import FindingList
-from tarot_tui.tui.widgets.sample_view import SampleView
+from tarot_tui.tui.widgets.request_preview import RequestPreview
 
 _NO_TEMPLATE = ""
 
@@ -62,8 +62,10 @@ class DatasetScreen(StepScreen):
             quiet=True,
         ),
         Key("b", "b", "build", N_("build"), N_("Build the dataset, also when it has been built before.")),
+        Key("v", "v", "view", N_("view"), N_("Page through the samples of the dataset that is built.")),
+        Key("c", "c", "check", N_("check"), N_("Say what is wrong with its samples, and fix it.")),
     )
-    BINDINGS = KEYS[1].bindings()
+    BINDINGS = bindings(KEYS)
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -82,8 +84,13 @@ class DatasetScreen(StepScreen):
         yield Horizontal(Label(_("Template"), classes="label"), Choice(id="template"), classes="row")
         yield Horizontal(Label(_("Name"), classes="label"), name, classes="row")
         yield Vertical(
-            SampleView(), Static(id="report", markup=False), FindingList(id="build-findings"), id="below"
+            RequestPreview(), Static(id="report", markup=False), FindingList(id="build-findings"), id="below"
         )
+
+    def buttons(self) -> Iterable[Button]:
+        """What can be done with a dataset that is built."""
+        yield Button(_("View") + " (v)", id="view", compact=True)
+        yield Button(_("Check") + " (c)", id="check", compact=True)
 
     # ---- what the folder says
 
@@ -165,6 +172,7 @@ class DatasetScreen(StepScreen):
     def _judge(self, *, preview: bool = True) -> None:
         sources = self.sources()
         built = steps.dataset_names(self.project)
+        self.query_one("#view").display = self.query_one("#check").display = bool(self._at_hand)
         self.show_command(self.argv() if sources else [])
         if preview:
             self._show_preview(sources)
@@ -174,7 +182,14 @@ class DatasetScreen(StepScreen):
             self.failed(str(error))
             self.offer(_("Build the dataset"), None)
             return
-        if not sources:
+        if not sources and self._at_hand:
+            self.say(
+                _("{name} is ready. Documents in {folder} would make another.").format(
+                    name=self._at_hand, folder=self.project.sources
+                )
+            )
+            self.offer_next()
+        elif not sources:
             self.say(
                 _("Put xlsx, csv, docx or txt files into {folder} (r looks again), or add some here.").format(
                     folder=self.project.sources
@@ -197,7 +212,9 @@ class DatasetScreen(StepScreen):
     def _show_preview(self, sources: list[str]) -> None:
         self._part("preview")
         template = self.query_one("#template", Choice).value
-        self.query_one(SampleView).preview(self.project, sources, f"templates/{template}" if template else "")
+        self.query_one(RequestPreview).preview(
+            self.project, sources, f"templates/{template}" if template else ""
+        )
 
     def on_selection_list_selected_changed(self) -> None:
         """Another set of documents."""
@@ -256,6 +273,7 @@ class DatasetScreen(StepScreen):
         self.project.remember("dataset", name)
         self.refresh_rail()
         self._report(name, report)
+        self.query_one("#view").display = self.query_one("#check").display = True
         self.offer_next()
 
     def _report(self, name: str, report: dict[str, Any]) -> None:
@@ -269,8 +287,44 @@ class DatasetScreen(StepScreen):
         self.query_one("#report", Static).update(Content("\n".join(lines)))
         self.query_one(FindingList).show([Finding(**found) for found in report.get("findings", [])])
 
+    # ---- what was built
+
+    @property
+    def _at_hand(self) -> str:
+        """The dataset that is named, if it is built; else the one built last; '' when there is none."""
+        built = steps.dataset_names(self.project)
+        wished = (self.dataset, self.project.recall("dataset"), *built[-1:])
+        return next((name for name in wished if name in built), "")
+
+    def action_view(self) -> None:
+        """Page through the samples."""
+        from tarot_tui.tui.screens.samples import SamplesScreen
+
+        if name := self._at_hand:
+            self.app.push_screen(SamplesScreen(self.project, name))
+        else:
+            self.say(_("Build the dataset first."))
+
+    def action_check(self) -> None:
+        """Look for faults in the samples."""
+        from tarot_tui.tui.screens.check import CheckScreen
+
+        if name := self._at_hand:
+            self.app.push_screen(CheckScreen(self.project, name))
+        else:
+            self.say(_("Build the dataset first."))
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """One of the buttons beside the main one."""
+        if event.button.id == "view":
+            self.action_view()
+        elif event.button.id == "check":
+            self.action_check()
+        else:
+            super().on_button_pressed(event)
+
     def _part(self, shown: str) -> None:
-        self.query_one(SampleView).display = shown == "preview"
+        self.query_one(RequestPreview).display = shown == "preview"
         self.query_one("#report").display = self.query_one(FindingList).display = shown == "report"
 
 

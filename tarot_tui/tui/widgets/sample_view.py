@@ -1,90 +1,84 @@
-"""The first samples that a request would make, and the columns that a template can use: read beside the screen."""
+"""One sample to read: as question and answer, or as the model will see it."""
 
 from __future__ import annotations
-
-import asyncio
-from collections.abc import Sequence
-from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.containers import Vertical
+from textual.binding import Binding
+from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from tarot_tui.errors import TarotError
-from tarot_tui.locale import _
-from tarot_tui.project import Project
-from tarot_tui.text import one_line, plain
-from tarot_tui.tui import child
+from tarot_tui.data.preview import Shown
+from tarot_tui.locale import N_, _
+from tarot_tui.text import plain
+from tarot_tui.training.as_trained import View
 
-#: Seconds without a change before a preview is read.
-_PAUSE = 0.3
-#: Characters of a question or answer that are shown.
-_LONG = 240
+#: Characters of one text that are shown; what is longer, nobody reads here.
+_LONG = 20_000
+_WHO = {"system": N_("system"), "user": N_("question"), "assistant": N_("answer")}
+#: Told apart without colours too: what is learned is underlined, what is cut is struck through.
+_LOOKS = {"read": "$text-muted", "learned": "underline $text-success", "cut": "strike $text-error"}
 
 
-class SampleView(Vertical):
-    """Samples first, since they are what will be learned; then the columns with an example of each."""
+class SampleView(VerticalScroll, can_focus=True, inherit_bindings=False):
+    """Scrolls up and down only, so that left and right stay free for other samples."""
 
+    BINDINGS = [
+        Binding("up", "scroll_up", show=False),
+        Binding("down", "scroll_down", show=False),
+        Binding("pageup", "page_up", show=False),
+        Binding("pagedown", "page_down", show=False),
+    ]
     DEFAULT_CSS = """
-    SampleView { height: auto; }
+    SampleView { height: 1fr; scrollbar-size-vertical: 1; }
     SampleView Static { height: auto; }
-    SampleView #columns { margin-top: 1; }
+    SampleView #legend { margin-bottom: 1; color: $text-muted; }
     """
 
     def compose(self) -> ComposeResult:
-        """A heading, the samples, the columns."""
-        yield Static(id="heading", markup=False)
-        yield Static(id="samples", markup=False)
-        yield Static(id="columns", markup=False)
+        """A line about it, and the sample."""
+        yield Static(id="legend", markup=False)
+        yield Static(id="sample", markup=False)
 
-    def preview(self, project: Project, sources: Sequence[str], template: str) -> None:
-        """Show what ``sources`` would give; ``template`` is a path, or empty for one sample per cell."""
-        if not sources:
-            self.workers.cancel_group(self, "preview")
-            self._show("", "", Content(""))
+    def show(self, shown: Shown) -> None:
+        """As question and answer; dim when it is left out, as it stands when it cannot be read."""
+        if shown.problem:
+            self._fill(Content.styled(plain(shown.problem), "$text-error"), Content(_cut(shown.text)))
             return
-        self.run_worker(self._read(project, list(sources), template), group="preview", exclusive=True)
+        style = "dim strike" if shown.state == "dropped" else ""
+        # Two columns: a Chinese sentence is one long word, which would leave its name alone on a line.
+        table = Table.grid(padding=(0, 2, 1, 0))
+        for message in shown.messages:
+            who = Text(_(_WHO[message["role"]]), "bold")
+            table.add_row(who, Text(_cut(message["content"]), style, overflow="fold"))
+        self._fill("", table)
 
-    async def _read(self, project: Project, sources: list[str], template: str) -> None:
-        await asyncio.sleep(_PAUSE)
-        argv = [*(["--template", template] if template else []), "--", *sources]
-        try:
-            found = (await child.ask(project, "tarot_tui.tui.preview", argv)).expect_success()
-        except TarotError as error:
-            self._show(Content.styled(str(error), "$text-error"), "", Content(""))
-            return
-        heading = Content.styled(_("The first samples"), "bold $primary")
-        self._show(heading, _samples(found), _columns(found))
-
-    def _show(self, heading: Content | str, samples: Table | str, columns: Content) -> None:
-        self.query_one("#heading", Static).update(heading)
-        self.query_one("#samples", Static).update(samples)
-        self.query_one("#columns", Static).update(columns)
-
-
-def _samples(found: dict[str, Any]) -> Table | str:
-    if not found["samples"]:
-        return _("None: the template finds nothing in these documents.")
-    # Two columns: a Chinese sentence is one long word, which would leave its letter alone on a line.
-    table = Table.grid(padding=(0, 2, 0, 0))
-    for sample in found["samples"]:
-        question = "\n".join(filter(None, (sample.get("instruction"), sample.get("input"))))
-        for letter, text in (("Q", question), ("A", str(sample.get("output", "")))):
-            table.add_row(Text(letter, "bold"), Text(one_line(text, _LONG), overflow="fold"))
-    return table
-
-
-def _columns(found: dict[str, Any]) -> Content:
-    lines = [Content.styled(_("Columns that a template can use"), "bold $primary")]
-    for table in found["tables"]:
-        named = ", ".join(
-            f"{{{plain(name)}}} {one_line(example, 24)}" if example else f"{{{plain(name)}}}"
-            for name, example in table["columns"]
+    def show_view(self, view: View) -> None:
+        """As the model will see it."""
+        legend = _("{tokens:,} tokens; learned and underlined: {learned:,}").format(
+            tokens=view.tokens, learned=view.learned
         )
-        lines.append(
-            Content.styled(f"{one_line(table['name'], 60)}  ", "bold") + Content(one_line(named, 400))
+        if view.cut:
+            legend += _("; cut off and struck through: {cut:,}").format(cut=view.cut)
+        self._fill(
+            legend, Content("").join(Content.styled(_cut(text), _LOOKS[role]) for role, text in view.parts)
         )
-    return Content("\n").join(lines)
+
+    def wait(self, words: str) -> None:
+        """Say what is being waited for."""
+        self._fill(words, "")
+
+    def _fill(self, legend: Content | str, sample: Content | Table | str) -> None:
+        line = self.query_one("#legend", Static)
+        line.display = bool(legend)
+        line.update(legend)
+        self.query_one("#sample", Static).update(sample)
+        self.scroll_home(animate=False)
+
+
+def _cut(text: str) -> str:
+    if len(text) <= _LONG:
+        return plain(text)
+    return plain(text[:_LONG]) + _(" … and {count:,} characters more").format(count=len(text) - _LONG)

@@ -1,0 +1,64 @@
+"""A child that is asked more than once: what it took long to load, it keeps."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import suppress
+from typing import Any
+
+from tarot_tui.errors import TarotError
+from tarot_tui.locale import _
+from tarot_tui.training import child
+
+#: Bytes of one line of output that are read at most.
+_LINE = 1 << 24
+
+
+class Asked:
+    """Speaks with the :func:`.child.serve` of a module. The child starts with the first question."""
+
+    def __init__(self, module: str) -> None:
+        self._module = module
+        self._process: asyncio.subprocess.Process | None = None
+        self._turn = asyncio.Lock()
+
+    async def ask(self, request: dict[str, Any]) -> Any:
+        """What the module makes of ``request``. Raises what it raised, and TarotError when it died."""
+        async with self._turn:
+            process = await self._running()
+            try:
+                process.stdin.write(json.dumps(request).encode() + b"\n")
+                await process.stdin.drain()
+                while line := await process.stdout.readline():
+                    if (found := child.understood(line)) is not None:
+                        return found
+            except asyncio.CancelledError:
+                # Its answer would be taken for that of the next question.
+                await self.close()
+                raise
+            except (OSError, ValueError):
+                pass
+            await self.close()
+            raise TarotError(_("The tokenizer's process ended before it answered."))
+
+    async def _running(self) -> asyncio.subprocess.Process:
+        if self._process is None or self._process.returncode is not None:
+            self._process = await asyncio.create_subprocess_exec(
+                *child.command(self._module),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+                env=child.environment(),
+                start_new_session=True,
+                limit=_LINE,
+            )
+        return self._process
+
+    async def close(self) -> None:
+        """End the child, whatever it is doing."""
+        process, self._process = self._process, None
+        if process is not None:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()

@@ -1,0 +1,255 @@
+"""What is wrong with the samples of a dataset, and the fixes on a key."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from dataclasses import replace
+from typing import Any
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Static
+
+from tarot_tui.data import overlay
+from tarot_tui.data.quality.kinds import SampleFinding
+from tarot_tui.errors import TarotError
+from tarot_tui.findings import Finding
+from tarot_tui.locale import N_, _
+from tarot_tui.project import Project
+from tarot_tui.text import one_line, plain
+from tarot_tui.training import lengths
+from tarot_tui.training.lengths import Lengths
+from tarot_tui.tui import child, commands
+from tarot_tui.tui.asked import Asked
+from tarot_tui.tui.background import in_daemon
+from tarot_tui.tui.keys import Key, bindings
+from tarot_tui.tui.likely_model import Likely, likely_model
+from tarot_tui.tui.widgets.caption import Caption
+from tarot_tui.tui.widgets.finding_list import FindingList
+from tarot_tui.tui.widgets.key_line import KeyLine
+from tarot_tui.tui.widgets.shell_line import ShellLine
+
+KEYS: tuple[Key, ...] = (
+    Key("s", "s", "samples", N_("its samples"), N_("Page through the samples that the finding is about.")),
+    Key("f", "f", "fix", N_("fix"), N_("Fix what the finding is about, as far as it can be fixed.")),
+    Key("a", "a", "fix_all", N_("fix all"), N_("Fix everything where nothing of worth is lost.")),
+    Key("u", "u", "undo", N_("undo"), N_("Take the latest change back.")),
+    Key("enter", "enter", "", N_("unfold"), N_("Show which samples it is about, and the fix.")),
+    Key("y", "y", "copy", N_("copy"), N_("Copy the command that does the same from the shell.")),
+    Key("question_mark,f1", "?", "help", N_("help"), N_("Show this help.")),
+    Key("escape,q", "esc", "leave", N_("back"), N_("Go back to where you came from.")),
+    Key("r", "r", "check", N_("check again"), N_("Look at all samples again."), quiet=True),
+    Key("ctrl+l", "ctrl+l", "app.redraw", N_("redraw"), N_("Draw the whole screen again."), quiet=True),
+)  # fmt: skip
+
+
+class CheckScreen(Screen[bool]):
+    """The findings, worst first. Dismissed with whether anything was changed."""
+
+    AUTO_FOCUS = "FindingList"
+    BINDINGS = bindings(KEYS)
+    DEFAULT_CSS = """
+    CheckScreen Caption { margin: 0 1 1 1; }
+    CheckScreen #tokens, CheckScreen #found, CheckScreen #notice, CheckScreen ShellLine { padding: 0 1; }
+    CheckScreen #tokens { height: auto; margin-bottom: 1; }
+    CheckScreen #found { height: 1fr; }
+    CheckScreen #notice { height: auto; max-height: 3; }
+    """
+
+    def __init__(self, project: Project, name: str) -> None:
+        super().__init__()
+        self.project, self.dataset = project, name
+        self._report: dict[str, Any] = {}
+        self._lengths: Lengths | None = None
+        self._likely: Likely | None = None
+        self._counter = Asked("tarot_tui.training.lengths")
+        self._changed = False
+
+    def compose(self) -> ComposeResult:
+        """How many, how long, what is wrong, the same from the shell, the keys."""
+        yield Caption(_("Check of {name}").format(name=one_line(self.dataset, 40)))
+        yield Static(id="tokens", markup=False)
+        yield Vertical(FindingList(), id="found")
+        yield Static(id="notice", markup=False)
+        yield ShellLine(self.project.root)
+        yield KeyLine(KEYS)
+
+    def on_mount(self) -> None:
+        """Look at the samples, and beside that count their tokens."""
+        self.action_check()
+
+    async def on_unmount(self) -> None:
+        """Count no further."""
+        await self._counter.close()
+
+    # ---- looking
+
+    def action_check(self) -> None:
+        """Look at all samples, and count their tokens."""
+        self._in_background(self._run([]), "check")
+        self._in_background(self._count(), "count")
+
+    async def _run(self, fix: list[str]) -> None:
+        self._say(_("Fixing…") if fix else _("Looking at every sample…"))
+        report = (await child.run(self.project, commands.data_check(self.dataset, fix=fix))).document
+        self._report = report
+        fixed = report.get("fixed") or []
+        self._changed |= bool(fixed)
+        self._tell()
+        if fixed:
+            count = sum(one["samples"] for one in fixed)
+            self._say(_("Mended {count} samples; u takes the latest back.").format(count=count))
+            await self._count()
+        else:
+            self._say(
+                "" if not fix else _("There was nothing to mend without being asked; see each finding.")
+            )
+
+    async def _count(self) -> None:
+        self._likely = await in_daemon(likely_model, self.project)
+        self._tell()
+        if self._likely is None:
+            self._tokens(
+                _("Choose a recipe in the Parameters step, and tokens are counted as its model does.")
+            )
+            return
+        self._tokens(_("Counting the tokens of {model}…").format(model=one_line(self._likely.model, 60)))
+        request = {
+            "project": str(self.project.root.resolve()),
+            "name": self.dataset,
+            "model": self._likely.model,
+            "cutoff_len": self._likely.cutoff_len,
+        }
+        try:
+            self._lengths = lengths.from_dict(await self._counter.ask(request))
+        except TarotError as error:
+            self._tokens(str(error))
+            return
+        self._tokens(_tokens(self._lengths, tall=self.size.height >= 36))
+        self._tell()
+
+    def _tell(self) -> None:
+        report = self._report
+        self.query_one(ShellLine).show(commands.data_check(self.dataset, self._likely))
+        if not report:
+            return
+        found = [_finding(one) for one in report["findings"]] + (
+            self._lengths.findings if self._lengths else []
+        )
+        if not found:
+            found = [Finding("data.well", "ok", _("Nothing to mend."))]
+        self.query_one(FindingList).show(found)
+        right = _("{samples:,} samples, {turns:,} answers").format(**report)
+        if report["dropped"] or report["edited"]:
+            right += _("; {dropped} dropped, {edited} edited").format(**report)
+        self.query_one(Caption).show([("", right)])
+
+    def _tokens(self, words: str) -> None:
+        self.query_one("#tokens", Static).update(Content.styled(plain(words), "$text-muted"))
+
+    # ---- mending
+
+    @property
+    def _chosen(self) -> Finding | None:
+        shown = self.query_one(FindingList)
+        return None if shown.highlighted is None else shown.findings[shown.highlighted]
+
+    def action_samples(self) -> None:
+        """Page through the samples of the finding."""
+        from tarot_tui.tui.screens.samples import SamplesScreen
+
+        found = self._chosen
+        if isinstance(found, SampleFinding) and found.samples:
+            screen = SamplesScreen(self.project, found.dataset, found.samples, found.text)
+            self.app.push_screen(screen, self._was_changed)
+        else:
+            self._say(_("This finding is about no samples."))
+
+    def action_fix(self) -> None:
+        """Fix what the finding is about."""
+        found = self._chosen
+        if isinstance(found, SampleFinding) and found.fixable != "none":
+            self._in_background(self._run([found.id.removeprefix("data.")]), "check")
+        elif found and found.fix:
+            self._say(_("By hand: {fix}").format(fix=found.fix))
+        else:
+            self._say(_("There is nothing to fix here."))
+
+    def action_fix_all(self) -> None:
+        """Fix everything that is safe to fix."""
+        safe = [one for one in self.query_one(FindingList).findings if getattr(one, "fixable", "") == "safe"]
+        if safe:
+            self._in_background(self._run([one.id.removeprefix("data.") for one in safe]), "check")
+        else:
+            self._say(_("Nothing is left that can be fixed without a choice of yours."))
+
+    def action_undo(self) -> None:
+        """Take the latest change back."""
+        self._in_background(self._undo(), "check")
+
+    async def _undo(self) -> None:
+        undone = await in_daemon(overlay.undo, self.project, self.dataset)
+        if not undone:
+            self._say(_("There is nothing to take back."))
+            return
+        self._changed = True
+        await self._run([])
+        self._say(_("Took back the change of {count} samples.").format(count=len(undone)))
+        await self._count()
+
+    def _was_changed(self, changed: bool | None) -> None:
+        if changed:
+            self._changed = True
+            self.action_check()
+
+    # ---- the rest
+
+    def action_copy(self) -> None:
+        """Copy the shell line to the clipboard, through the terminal (OSC 52)."""
+        if command := self.query_one(ShellLine).command:
+            self.app.copy_to_clipboard(command)
+            self.notify(_("Copied: {command}").format(command=command), timeout=3, markup=False)
+
+    def action_help(self) -> None:
+        """Show the keys."""
+        from tarot_tui.tui.screens.help import HelpScreen
+
+        self.app.push_screen(HelpScreen(KEYS))
+
+    def action_leave(self) -> None:
+        """Back."""
+        self.dismiss(self._changed)
+
+    def _in_background(self, work: Coroutine[Any, Any, None], group: str) -> None:
+        async def told() -> None:
+            try:
+                await work
+            except TarotError as error:
+                self.query_one("#notice", Static).update(Content.styled(plain(str(error)), "$text-error"))
+
+        self.run_worker(told(), group=group, exclusive=True)
+
+    def _say(self, sentence: str) -> None:
+        self.query_one("#notice", Static).update(Content(plain(sentence)))
+
+
+def _finding(found: dict[str, Any]) -> Finding:
+    if "samples" not in found:
+        return Finding(**found)
+    finding = SampleFinding(**found)
+    return finding if finding.fixable == "none" else replace(finding, fix=_("press f"))
+
+
+def _tokens(found: Lengths, *, tall: bool) -> str:
+    words = _("tokens a sample: {p50:,} in the middle, 95 of 100 up to {p95:,}, at most {max:,}").format(
+        **found.length
+    )
+    learned = _("learned: {supervised:,} of {tokens:,} tokens").format(
+        supervised=found.supervised, tokens=found.tokens
+    )
+    if tall:
+        return "\n".join([words, learned, "", *found.bars(40)])
+    last = found.histogram[-1][0] if found.histogram else 0
+    return f"{words}\n{learned}   0 {found.spark()} {last:,}"
