@@ -17,7 +17,7 @@ def request(folder: Path, verb: str) -> None:
     """Ask for ``stop`` (save, then stop), ``save`` (a checkpoint, and go on) or ``kill`` (end at once).
 
     The supervisor carries it out. A worker without one is asked itself; killing it is then done from here.
-    Raises Refused when nothing runs.
+    Raises Refused when nothing runs, and for a job that may only be read.
     """
     if verb not in files.VERBS:
         raise ValueError(verb)
@@ -25,12 +25,13 @@ def request(folder: Path, verb: str) -> None:
     found = status.read(folder)
     if not found.alive:
         raise Refused(_("{job} is not running; it is {state}.").format(job=folder.name, state=named(found)))
-    if found.supervised:
-        (folder / files.request_file(verb)).touch()
-    elif verb == "kill":
-        identity.send_signal(found.worker, signal.SIGKILL, group=True)
-    else:
-        (folder / (files.WORKER_STOP if verb == "stop" else files.WORKER_SAVE)).touch()
+    with launch.refused_to_readers(folder):
+        if found.supervised:
+            (folder / files.request_file(verb)).touch()
+        elif verb == "kill":
+            identity.send_signal(found.worker, signal.SIGKILL, group=True)
+        else:
+            (folder / (files.WORKER_STOP if verb == "stop" else files.WORKER_SAVE)).touch()
 
 
 def resume(folder: Path) -> Status:

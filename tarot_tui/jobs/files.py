@@ -23,6 +23,8 @@ PROGRESS = "progress.json"
 RESULT = "result.json"
 LOCK = ".lock"
 SUPERVISOR_LOG = "supervisor.log"
+#: Blocks that are given back to a full disk, for the supervisor's last word.
+RESERVE = ".reserve"
 
 #: What a reader may ask of a supervisor, each as a file ``request.<verb>``.
 VERBS = ("stop", "save", "kill")
@@ -71,6 +73,13 @@ def replacing_lines(path: Path) -> Iterator[TextIO]:
         with suppress(OSError):
             temporary.unlink()
         raise
+
+
+def reserve(folder: Path, size: int = 64 * 1024) -> None:
+    """Occupy a few blocks of the job's disk; removing :data:`RESERVE` makes room to write when it is full."""
+    with suppress(OSError):
+        # Random, since some file systems store zeros without taking any room for them.
+        (folder / RESERVE).write_bytes(os.urandom(size))
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -77,4 +77,4 @@ def _hand_out(tail: Tail, on_line: Callable[[str], None], *, everything: bool) -
 
 
 def _without_heartbeat(found: Status) -> Status:
-    return replace(found, heartbeat=None)
+    return replace(found, heartbeat=None, beat=None)

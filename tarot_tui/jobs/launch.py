@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import tarot_tui
@@ -28,13 +31,14 @@ def start(folder: Path) -> Status:
     and the worker runs.
 
     A worker that still runs without a supervisor is adopted; otherwise a new attempt begins.
-    Raises BadInput for a broken ``job.yaml``, Refused when the job is already running, TarotError when the
-    supervisor does not come up.
+    Raises BadInput for a broken ``job.yaml``, Refused when the job is already running or may only be read, TarotError
+    when the supervisor does not come up.
     """
     folder = folder.absolute()
     read_spec(folder)
     refuse_if_running(folder)
-    log = os.open(folder / files.SUPERVISOR_LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    with refused_to_readers(folder):
+        log = os.open(folder / files.SUPERVISOR_LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         # -P: started inside the job folder, Python must not import what happens to lie there.
         process = subprocess.Popen(
@@ -79,6 +83,19 @@ def refuse_if_running(folder: Path) -> None:
     found = status.read(folder)
     if found.alive and found.supervised:
         raise Refused(_already_running(folder))
+
+
+@contextmanager
+def refused_to_readers(folder: Path) -> Iterator[None]:
+    """Raise Refused where the block may not write into a job's folder, which is somebody else's or on a read-only disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        raise Refused(
+            _("You may only read {job}: it is not yours, or its disk is read-only.").format(job=folder.name)
+        ) from None
 
 
 def _already_running(folder: Path) -> str:

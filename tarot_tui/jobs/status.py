@@ -38,7 +38,8 @@ class Status:
     step, total, unit, what: progress; ``total`` is None when unknown. reason: one sentence, empty when there is
     nothing to say. cause: the same for programs (``cuda_oom``, see :mod:`tarot_tui.jobs.classify`). exit_code or
     signal: how the worker ended. started: of this attempt. attempt: 1 for the first start, 0 before it.
-    log_from: byte of ``log.txt`` where this attempt begins. supervised: False when the worker lives alone.
+    log_from: byte of ``log.txt`` where this attempt begins. heartbeat: when the supervisor last wrote; beat: the same on
+    its machine's monotonic clock, which nobody sets. supervised: False when the worker lives alone.
     """
 
     state: State = "queued"
@@ -53,6 +54,7 @@ class Status:
     started: float | None = None
     ended: float | None = None
     heartbeat: float | None = None
+    beat: float | None = None
     supervisor: Identity | None = None
     worker: Identity | None = None
     attempt: int = 0
@@ -81,7 +83,7 @@ def read(folder: Path) -> Status:
         return status
     supervisor = is_alive(status.supervisor)
     if supervisor is None:
-        return _judged_by_heartbeat(status)
+        return _judged_from_afar(status, folder)
     if supervisor:
         return _remark_on_silence(status)
     worker = is_alive(status.worker)
@@ -122,6 +124,7 @@ def parse(found: dict[str, Any]) -> Status:
         started=_number(found.get("started")),
         ended=_number(found.get("ended")),
         heartbeat=_number(found.get("heartbeat")),
+        beat=_number(found.get("beat")),
         supervisor=from_dict(found.get("supervisor")),
         worker=from_dict(found.get("worker")),
         attempt=_integer(found.get("attempt")) or 0,
@@ -130,10 +133,14 @@ def parse(found: dict[str, Any]) -> Status:
     )
 
 
-def _judged_by_heartbeat(status: Status) -> Status:
-    silence = time.time() - (status.heartbeat or 0)
+def _judged_from_afar(status: Status, folder: Path) -> Status:
+    now = time.time()
+    # Whichever clock is kinder: that machine's own, or that of the file system, should the two differ.
+    silence = now - max(status.heartbeat or 0, _written(folder / files.STATUS))
     if silence <= SILENT_ELSEWHERE:
         return status
+    if now - max(_written(folder / name) for name in (files.PROGRESS, files.METRICS)) <= SILENT_ELSEWHERE:
+        return _unsupervised(status)
     return dataclasses.replace(
         status,
         state="lost",
@@ -144,8 +151,16 @@ def _judged_by_heartbeat(status: Status) -> Status:
     )
 
 
+def _written(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
 def _remark_on_silence(status: Status) -> Status:
-    silence = time.time() - (status.heartbeat or 0)
+    # The monotonic clock is one for all processes of a machine, until it is started anew.
+    silence = time.monotonic() - status.beat if status.beat else 0
     if silence <= SILENT:
         return status
     return dataclasses.replace(

@@ -18,6 +18,7 @@ from typing import Any
 import psutil
 
 from tarot_tui.jobs import files, hardware, identity, ranks, status
+from tarot_tui.jobs.alerts import alarms_of
 from tarot_tui.jobs.cgroup import oom_kills
 from tarot_tui.jobs.classify import Ending, Verdict, classify
 from tarot_tui.jobs.daemon import detach, lock, unlock
@@ -61,9 +62,11 @@ class Supervisor:
         self._written = float("-inf")
         self._told_to_end = False
         self._oom_kills = oom_kills()
+        self._alarms = alarms_of(place)
 
     def begin(self) -> None:
         """Take the job: adopt a worker that still runs, or start one in a new attempt."""
+        files.reserve(_FOLDER)
         previous = status.parse(files.read_json(_FOLDER / files.STATUS))
         self._worker = self._orphan(previous)
         if self._worker:
@@ -214,6 +217,7 @@ class Supervisor:
             self._status = changed
             with suppress(OSError):
                 self._write()
+        self._alarms.look(changed, hardware.disk_free(_FOLDER))
 
     def _conclude(self, worker: Worker) -> None:
         disk_free = hardware.disk_free(_FOLDER)
@@ -247,7 +251,7 @@ class Supervisor:
     def _end(self, verdict: Verdict) -> None:
         with suppress(OSError):
             self._drop_requests()
-            for name in (files.WORKER_STOP, files.WORKER_SAVE):
+            for name in (files.RESERVE, files.WORKER_STOP, files.WORKER_SAVE):
                 (_FOLDER / name).unlink(missing_ok=True)
         last = dataclasses.replace(
             self._status, state=verdict.state, cause=verdict.cause, reason=verdict.reason, ended=time.time()
@@ -255,7 +259,8 @@ class Supervisor:
         deadline = time.monotonic() + _LAST_WORD_SECONDS
         while True:
             try:
-                return self._set(last)
+                self._set(last)
+                return self._alarms.ended(last)
             except OSError:
                 if time.monotonic() > deadline or not Path(files.SPEC).exists():
                     raise
@@ -274,7 +279,7 @@ class Supervisor:
         )
 
     def _write(self, *, durable: bool = False) -> None:
-        self._status = dataclasses.replace(self._status, heartbeat=time.time())
+        self._status = dataclasses.replace(self._status, heartbeat=time.time(), beat=time.monotonic())
         found = self._status.as_dict()
         del found["supervised"]  # for readers to find out
         files.write_json(_FOLDER / files.STATUS, found, durable=durable)

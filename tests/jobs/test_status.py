@@ -59,9 +59,9 @@ def test_escape_sequences_of_a_stranger_do_not_reach_the_reader(stored):
 
 def test_a_living_supervisor_that_is_silent_is_remarked_on(stored):
     me = identity.of(os.getpid())
-    running = Status(state="running", supervisor=me, worker=me, heartbeat=time.time())
+    running = Status(state="running", supervisor=me, worker=me, heartbeat=time.time(), beat=time.monotonic())
     assert stored(running).reason == ""
-    silent = stored(dataclasses.replace(running, heartbeat=time.time() - 100))
+    silent = stored(dataclasses.replace(running, beat=time.monotonic() - 100))
     assert silent.state == "running"
     assert "not reported" in silent.reason
 
@@ -69,16 +69,36 @@ def test_a_living_supervisor_that_is_silent_is_remarked_on(stored):
 def test_a_wall_clock_that_jumped_makes_no_job_lost(stored):
     me = identity.of(os.getpid())
     for jump in (-1e6, 1e6):
-        assert stored(Status(state="running", supervisor=me, heartbeat=time.time() + jump)).state == "running"
+        now = Status(state="running", supervisor=me, heartbeat=time.time() + jump, beat=time.monotonic())
+        assert (stored(now).state, stored(now).reason) == ("running", "")
 
 
-def test_a_job_of_another_machine_is_judged_by_its_heartbeat(stored):
+@pytest.fixture
+def elsewhere():
+    """A job that runs on another machine, which was heard from so many seconds ago."""
     there = dataclasses.replace(identity.of(os.getpid()), boot_id="other", host="gpu-node-7")
-    running = Status(state="running", supervisor=there, worker=there, heartbeat=time.time() - 50)
-    assert stored(running).state == "running"
-    lost = stored(dataclasses.replace(running, heartbeat=time.time() - 70))
+    return lambda ago: Status(state="running", supervisor=there, worker=there, heartbeat=time.time() - ago)
+
+
+def test_a_job_of_another_machine_is_judged_by_its_heartbeat(stored, elsewhere, tmp_path):
+    assert stored(elsewhere(50)).state == "running"
+    stored(elsewhere(70))
+    os.utime(tmp_path / files.STATUS, (0, time.time() - 70))
+    lost = status.read(tmp_path)
     assert lost.state == "lost"
     assert "gpu-node-7" in lost.reason
+
+
+def test_another_machine_whose_clock_is_behind_is_not_called_lost(stored, elsewhere):
+    assert stored(elsewhere(3600)).state == "running"  # the file system has just seen it written
+
+
+def test_a_worker_of_another_machine_that_goes_on_alone_is_not_called_lost(stored, elsewhere, tmp_path):
+    stored(elsewhere(70))
+    os.utime(tmp_path / files.STATUS, (0, time.time() - 70))
+    (tmp_path / files.METRICS).write_text("{}\n")
+    found = status.read(tmp_path)
+    assert (found.state, found.supervised) == ("running", False)
 
 
 def test_a_restart_of_the_machine_is_named(stored):
