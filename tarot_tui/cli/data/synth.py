@@ -54,7 +54,7 @@ def _ask(args: Namespace, project: Project, request: Request) -> int:
         say(args, *_announcement(found, request), *_example(found))
         return 0
     say(args, *_announcement(found, request))
-    if not found.stays_here:
+    if not found.stays_here and found.rows:
         question = _("Send the text of {rows} rows to {url}?").format(rows=found.rows, url=request.url)
         if not agreed(args, question):
             return 0
@@ -211,6 +211,11 @@ def _announcement(found: Estimate, request: Request) -> list[str]:
             else _(" (about {count}, going by the answers so far).").format(count=found.completion_tokens)
         ),
     ]
+    if found.of_other_prompts:
+        text = _(
+            "{count} rows are answered to another prompt: they leave the dataset, and stay in data/{name}.synth."
+        )
+        lines.append(text.format(count=found.of_other_prompts, name=one_line(request.name, 60)))
     if found.cost_most is not None:
         about = "" if found.cost is None else _(", about {cost:.4g}").format(cost=found.cost)
         lines.append(

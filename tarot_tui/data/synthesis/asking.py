@@ -184,6 +184,8 @@ class Asking:
                 ).format(reason=reason)
             )
         self._set_aside(item, "declined", detail=reason)
+        with self._lock:
+            self.tally.given_up += 1
         self._say(
             _("{row}: left for the next attempt: {reason}").format(row=one_line(item.place), reason=reason)
         )

@@ -27,7 +27,8 @@ _STOP_SECONDS = 60
 class Estimate:
     """What asking will take, before anything is sent.
 
-    rows: to be asked about. answered: already, and kept. repeated, empty: passed over. prompt_tokens: about so many are
+    rows: to be asked about. answered: already, and kept. of_other_prompts: answered to other prompts only, which leave the
+    dataset and stay in the store. repeated, empty: passed over. prompt_tokens: about so many are
     sent. completion_tokens: about so many come back, going by earlier answers; None without any. completion_most: at
     most so many. cost, cost_most: money at the user's prices, None without. stays_here: whether nothing leaves the
     machine. is_open: whether others on the way can read along. example: what is sent for the first row.
@@ -35,6 +36,7 @@ class Estimate:
 
     rows: int
     answered: int
+    of_other_prompts: int
     repeated: int
     empty: int
     prompt_tokens: int
@@ -56,7 +58,8 @@ def estimate(project: Project, request: Request, *, anew: bool = False) -> Estim
     """Read the rows and count; ``anew`` as in :func:`launch`. Raises BadInput for unusable sources and names."""
     publish.check(project, request.name, replace=True)
     items, found = _chosen(project, request)
-    known = Store(project, request.name).answered(request.prompt.sha256)
+    store = Store(project, request.name)
+    known = store.answered(request.prompt.sha256)
     waiting = items if anew else [item for item in items if item.sha256 not in known]
     asked = [request.prompt.messages(item.shown) for item in waiting]
     sent = sum(of_messages(messages) for messages in asked)
@@ -69,6 +72,7 @@ def estimate(project: Project, request: Request, *, anew: bool = False) -> Estim
     return Estimate(
         rows=len(asked),
         answered=len(items) - len(asked),
+        of_other_prompts=store.of_other_prompts(request.prompt.sha256),
         repeated=found.repeated,
         empty=found.empty,
         prompt_tokens=sent,
@@ -105,7 +109,9 @@ def launch(
         request.key.read()
     items = _chosen(project, request)[0]
     if anew:
-        Store(project, request.name).forget(request.prompt.sha256, {item.sha256 for item in items})
+        store = Store(project, request.name)
+        with store.alone():
+            store.forget(request.prompt.sha256, {item.sha256 for item in items})
     folder = create(
         project,
         KIND,

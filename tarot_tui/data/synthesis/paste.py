@@ -73,12 +73,13 @@ def take(project: Project, request: Request, text: str, *, replace: bool = False
     except reply.Fault as fault:
         raise BadInput(_("What was pasted cannot be read: {problem}.").format(problem=fault)) from None
     store = Store(project, request.name)
-    store.begin(request.prompt)
-    kept, set_aside = _keep(store, request, by_row)
-    if not kept:
-        why = "; ".join(f"{place}: {_(judge.REASONS[reason])}" for place, reason in set_aside[:3])
-        raise TarotError(_("Nothing of it can be kept: {why}.").format(why=one_line(why, 300)))
-    published = publish.publish(project, request.name, request.prompt, request.prompt_file, found)
+    with store.alone():
+        store.begin(request.prompt)
+        kept, set_aside = _keep(store, request, by_row)
+        if not kept:
+            why = "; ".join(f"{place}: {_(judge.REASONS[reason])}" for place, reason in set_aside[:3])
+            raise TarotError(_("Nothing of it can be kept: {why}.").format(why=one_line(why, 300)))
+        published = publish.publish(project, request.name, request.prompt, request.prompt_file, found)
     missing = len(_waiting(project, request, found.items))
     return Taken(
         len(kept), sum(map(len, kept.values())), set_aside, read.repaired, read.cut, missing, published

@@ -54,21 +54,21 @@ def publish(project: Project, name: str, prompt: Prompt, prompt_file: Path, rows
     with replacing(store.folder / TRACE) as traced:
         _write_lines(traced, _traces(told))
         with replacing(path) as temporary:
-            samples.write(temporary, _texts(prompt, told))
+            samples.write_texts(temporary, _texts(prompt, told))
             record = _record(project, name, prompt_file, rows, told)
             write_text(record_path(project, name), json.dumps(record, ensure_ascii=False, indent=2) + "\n")
             registry.register(project, name, _entry(prompt, path.name))
     return Published(path, count, len(told))
 
 
-def _texts(prompt: Prompt, told: Iterable[tuple[Item, Answered]]) -> Iterator[str]:
-    """Each sample as it stands in the file."""
+def _texts(prompt: Prompt, told: Iterable[tuple[Item, Answered]]) -> Iterator[list[str]]:
+    """The samples of each row as they stand in the file."""
     make = _openai if prompt.layout == "openai" else _alpaca
     for item, answered in told:
-        for pair in answered.pairs:
-            # LLaMA-Factory wants the system prompt in all samples or in none: the prompt file decides, not the row.
-            sample = make(pair, item.answer or pair.answer, item.system if prompt.system else None)
-            yield "\n" + indent(json.dumps(sample, ensure_ascii=False, indent=2), "  ")
+        # LLaMA-Factory wants the system prompt in all samples or in none: the prompt file decides, not the row.
+        system = item.system if prompt.system else None
+        made = [make(pair, item.answer or pair.answer, system) for pair in answered.pairs]
+        yield ["\n" + indent(json.dumps(sample, ensure_ascii=False, indent=2), "  ") for sample in made]
 
 
 def _alpaca(pair: Pair, answer: str, system: str | None) -> Sample:

@@ -69,7 +69,8 @@ def _objects(value: Any) -> Iterator[Any]:
     lists = (
         [value[key] for key in _LISTS if isinstance(value.get(key), list)] if isinstance(value, dict) else []
     )
-    if len(lists) == 1 and len(value) == 1:
+    # Beside the list there may be remarks, but nothing that could be a sample of its own.
+    if len(lists) == 1 and not _ALSO_THERE & value.keys():
         yield from lists[0]
     else:
         yield value

@@ -7,10 +7,12 @@ order: where it comes from and who wrote it; ``prompts/<hash>.json`` the words b
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,9 @@ from typing import Any
 from tarot_tui.data.synthesis.prompt import Prompt
 from tarot_tui.data.synthesis.reply import Pair
 from tarot_tui.data.synthesis.rows import Item
+from tarot_tui.errors import Refused
 from tarot_tui.jobs import files
+from tarot_tui.locale import _
 from tarot_tui.project import Project, write_text
 
 ANSWERS = "answers.jsonl"
@@ -51,6 +55,8 @@ class Store:
 
     def __init__(self, project: Project, name: str) -> None:
         self.folder = project.data / f"{name}.synth"
+        self._name = name
+        self._lock = project.state / f"synth-{name}.lock"
 
     @property
     def rejects(self) -> Path:
@@ -67,10 +73,30 @@ class Store:
         for name in (ANSWERS, REJECTS):
             _close_last_line(self.folder / name)
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Nobody else writes while the block runs. Raises Refused when somebody does."""
+        self._lock.parent.mkdir(exist_ok=True)
+        with open(self._lock, "w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise Refused(
+                    _("'{name}' is being written by another job.").format(name=self._name)
+                ) from None
+            yield
+
     def answered(self, prompt_sha256: str) -> dict[str, Answered]:
         """Row hash → what was answered to this prompt; of several answers the latest. A damaged line counts as none."""
         found = (_answered(line) for line in _lines(self.folder / ANSWERS))
         return {one.row_sha256: one for one in found if one and one.by.prompt_sha256 == prompt_sha256}
+
+    def of_other_prompts(self, prompt_sha256: str) -> int:
+        """How many rows were answered to other prompts only: they are kept here and are not in the dataset."""
+        rows: dict[str, bool] = {}
+        for one in filter(None, map(_answered, _lines(self.folder / ANSWERS))):
+            rows[one.row_sha256] = rows.get(one.row_sha256, False) or one.by.prompt_sha256 == prompt_sha256
+        return sum(not known for known in rows.values())
 
     def given_up(self, job: str) -> set[str]:
         """The hashes of rows that ``job`` has given up on."""

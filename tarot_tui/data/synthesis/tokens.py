@@ -28,7 +28,11 @@ class Prices:
 
 
 def of_text(text: str) -> int:
-    """About how many tokens ``text`` has; right within a third for the tokenizers in use."""
+    """About how many tokens ``text`` has.
+
+    Within a fifth of what Qwen's tokenizer makes of Chinese and of English prose; one that was made for English alone
+    takes twice as many for Chinese.
+    """
     dense = len(_DENSE.findall(text))
     other = len(_DENSE.sub("", text).encode("utf-8", "replace"))
     return dense + -(-other // _BYTES)

@@ -5,10 +5,7 @@ Every answer is on the disk as soon as it is there, so an attempt after a kill a
 
 from __future__ import annotations
 
-import fcntl
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +16,7 @@ from tarot_tui.data.synthesis.request import Request
 from tarot_tui.data.synthesis.rows import Item
 from tarot_tui.data.synthesis.spending import Spending
 from tarot_tui.data.synthesis.store import By, Store
-from tarot_tui.errors import BadInput, Refused, TarotError
+from tarot_tui.errors import BadInput, TarotError
 from tarot_tui.findings import Finding
 from tarot_tui.jobs import worker
 from tarot_tui.jobs.spec import read_spec
@@ -36,7 +33,7 @@ def main() -> int:
             raise BadInput(_("This is the worker of 'tarot-tui data synth': start one with that."))
         request = read_spec(folder)["request"]
         project = Project(Path(request["project"]))
-        with _alone(project, request["name"]):
+        with Store(project, request["name"]).alone():
             outcome = run(project, Request.parse(request, project), folder)
     except TarotError as error:
         print(error, file=sys.stderr, flush=True)
@@ -74,6 +71,10 @@ def run(project: Project, request: Request, folder: Path) -> dict[str, Any] | No
         whole = _ask(asking, todo, len(items), spending)
     if not whole and not spending.over:
         return None
+    if spending.over and not asking.tally.rows and not known:
+        raise BadInput(
+            _("--max-cost is too low for a single request: raise it, or lower max_tokens in the prompt file.")
+        )
     published = publish.publish(project, request.name, request.prompt, request.prompt_file, found)
     _report(asking.tally, spending, store, project)
     _say(
@@ -129,17 +130,6 @@ def _report(tally: Tally, spending: Spending, store: Store, project: Project) ->
 def _find(finding: Finding) -> None:
     worker.finding(**finding.as_dict())
     _say(finding.text)
-
-
-@contextmanager
-def _alone(project: Project, name: str) -> Iterator[None]:
-    project.state.mkdir(exist_ok=True)
-    with open(project.state / f"synth-{name}.lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise Refused(_("'{name}' is being written by another job.").format(name=name)) from None
-        yield
 
 
 def _say(line: str) -> None:

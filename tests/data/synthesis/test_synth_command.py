@@ -52,6 +52,20 @@ def test_rows_leave_the_machine_only_after_a_yes(synth, project):
     assert not list(project.jobs.iterdir())
 
 
+def test_answers_to_another_prompt_are_not_lost_and_it_says_where_they_are(
+    synth, chat, prompt_file, project, request_for, asked
+):
+    asked(request_for())
+    text = prompt_file.read_text()
+    prompt_file.write_text(text.replace("two questions", "two long questions"))
+    code, out, _err = synth("--estimate", "--rows", "1", at=chat)
+    assert code == 0 and "8 rows are answered to another prompt" in out and "data/reader.synth" in out
+    asked(request_for(last=1))
+    assert len(dataset.load(project, "reader")) == 2
+    prompt_file.write_text(text)
+    assert asked(request_for())["samples"] == 16 and len(chat.requests) == 9
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -7,9 +7,12 @@ import os
 import signal
 import threading
 
+import pytest
+
 from tarot_tui.data import dataset
 from tarot_tui.data.synthesis import launch
 from tarot_tui.data.synthesis.limits import Limits
+from tarot_tui.errors import Refused
 from tarot_tui.jobs import control, files, status
 
 
@@ -106,3 +109,15 @@ def test_a_server_that_dies_fails_the_job_and_the_next_attempt_goes_on(
     chat.start()
     launch.resume(folder)
     assert jobs.ended(folder).state == "finished" and len(dataset.load(project, "reader")) == 16
+
+
+def test_two_jobs_do_not_write_one_dataset_at_a_time(jobs, request_for, chat, until):
+    chat.hold = threading.Event()
+    first = jobs.start(request_for())
+    until(lambda: chat.requests)
+    second = jobs.ended(jobs.start(request_for()))
+    assert (second.state, second.exit_code) == ("failed", 3) and "another job" in second.reason
+    with pytest.raises(Refused, match="another job"):
+        jobs.start(request_for(), anew=True)
+    chat.hold.set()
+    assert jobs.ended(first).state == "finished" and len(chat.requests) == 8

@@ -191,3 +191,9 @@ def test_money_is_counted_and_the_limit_is_never_passed(project, asked, request_
     assert len(chat.requests) == 3
     assert not asked(request_for(prices=Prices(1.0, 2.0), most=1.0))["over_budget"]
     assert len(chat.requests) == 8 and len(dataset.load(project, "reader")) == 16
+
+
+def test_a_limit_too_low_for_one_request_is_said(asked, request_for, chat):
+    with pytest.raises(TarotError, match="too low for a single request"):
+        asked(request_for(prices=Prices(1.0, 2.0), most=0.0001))
+    assert not chat.requests
