@@ -226,6 +226,8 @@ def _storable(path: str) -> str:
 
 def _file_texts(path: Path, rules: Template | None, found: FileReport, note: Note) -> Iterator[list[str]]:
     """The samples of each row, as ``samples.as_text`` makes them."""
+    from tarot_tui.data import filling
+
     for table in tables(path, note=note):
         if rules is None:
             yield from _cell_texts(table, found)
@@ -233,12 +235,12 @@ def _file_texts(path: Path, rules: Template | None, found: FileReport, note: Not
         patterns = rules.fitting(table)
         if not patterns:
             continue
-        for row in table.rows():
-            found.rows += any(row.cells.values())
-            filled = [p.fill(row.cells, with_system=rules.has_system) for p in patterns]
-            made = [samples.as_text(sample) for sample in filled if sample]
-            found.left_out += len(filled) - len(made)
+        fill = filling.ready(patterns, table.columns, with_system=rules.has_system)
+        for values in table.values:
+            made = fill(values)
+            found.rows += any(values)
             found.samples += len(made)
+            found.left_out += len(patterns) - len(made)
             yield made
 
 
