@@ -1,12 +1,14 @@
-"""One pinned wheel from the Python package index, fetched by the user's pip: its mirrors, proxies and certificates."""
+"""Wheels by the user's own pip, with its mirrors, proxies and certificates: a pinned one fetched, our own made."""
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from tarot_tui.errors import BadInput, TarotError
 from tarot_tui.locale import _
@@ -35,6 +37,40 @@ def fetch(requirement: str, sha256: str, folder: Path) -> Path:
             ).format(name=requirement, reason=last_error(done.stderr))
         )
     return wheels[0]
+
+
+def of_ourselves(folder: Path) -> Path | None:
+    """Put this very tarot-tui into ``folder`` as a wheel, when it was installed from a source tree.
+
+    None when it came from an index: there its version is enough. Raises TarotError when pip cannot make it.
+    """
+    source = _source_tree()
+    if source is None:
+        return None
+    command = [*_pip(), "wheel", "--quiet", "--no-deps", "--disable-pip-version-check", "-w", str(folder)]
+    done = subprocess.run(
+        [*command, str(source)], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace"
+    )
+    made = sorted(folder.glob("tarot_tui-*.whl"))
+    if done.returncode or not made:
+        raise TarotError(
+            _("pip could not make a wheel of {source}: {reason}.").format(
+                source=source, reason=last_error(done.stderr)
+            )
+        )
+    return made[-1]
+
+
+def _source_tree() -> Path | None:
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    try:
+        # Where pip took it from (packaging.python.org: "Recording the Direct URL Origin").
+        url = json.loads(distribution("tarot-tui").read_text("direct_url.json") or "{}").get("url", "")
+    except (PackageNotFoundError, ValueError):
+        return None
+    path = Path(unquote(urlsplit(url).path))
+    return path if url.startswith("file:") and (path / "pyproject.toml").is_file() else None
 
 
 def last_error(stderr: str) -> str:

@@ -34,11 +34,13 @@ VERBS = {
     "queue": N_("let runs wait for a free GPU or for each other"),
     "prune": N_("delete old checkpoints; the last and the best stay"),
     "rm": N_("delete a run"),
+    "alerts": N_("say how you are told of what happens to runs, and try it"),
     "export": N_("turn a run into a model file (GGUF), or a merged folder"),
     "ollama": N_("import a model into Ollama over HTTP"),
     "chat": N_("talk to a model"),
     "publish": N_("send a model to the Hugging Face hub, a folder or a drive"),
     "docker": N_("put the project into containers, and check that they see the GPUs"),
+    "notebook": N_("write a notebook that trains a recipe on Colab or Kaggle"),
     "demo": N_("all of it on a small built-in model, in a few minutes"),
 }
 

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 from dataclasses import dataclass
-from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from importlib.resources import files
 from pathlib import Path
 
-from tarot_tui import __version__
-from tarot_tui.errors import BadInput, Refused, TarotError
+from tarot_tui import __version__, wheels
+from tarot_tui.errors import BadInput, Refused
 from tarot_tui.locale import _, language
 from tarot_tui.project import Project, write_text
 from tarot_tui.text import one_line
@@ -65,7 +62,7 @@ def write(project: Project, *, cuda: str | None = None, replace: bool = False) -
             )
         )
     (folder / "wheels").mkdir(parents=True, exist_ok=True)
-    _wheel(folder / "wheels")
+    wheels.of_ourselves(folder / "wheels")
     values = PINNED | {
         "CUDA": cuda,
         "VERSION": __version__,
@@ -105,34 +102,3 @@ def _compose_name(folder: str) -> str:
     # The rule for project names in the compose specification.
     name = re.sub(r"[^a-z0-9_-]+", "-", folder.lower()).strip("-_")
     return name if name and name[0].isalnum() else "tarot"
-
-
-def _wheel(folder: Path) -> None:
-    """This tarot-tui as a wheel, when it comes from a source tree; from PyPI the version is enough."""
-    source = _source_tree()
-    if source is None:
-        return
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", str(folder), str(source)]
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace")
-    if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["?"])[-1]
-        raise TarotError(
-            _("pip could not make a wheel of {source}: {reason}").format(
-                source=source, reason=one_line(said, 200)
-            )
-        )
-
-
-def _source_tree() -> Path | None:
-    import json
-
-    try:
-        found: Distribution = distribution("tarot-tui")
-    except PackageNotFoundError:
-        return None
-    try:
-        url = json.loads(found.read_text("direct_url.json") or "{}").get("url", "")
-    except ValueError:
-        return None
-    path = Path(url.removeprefix("file://"))
-    return path if url.startswith("file://") and (path / "pyproject.toml").is_file() else None

@@ -21,7 +21,7 @@ BESIDE = Path(sys.executable).parent
 @pytest.fixture
 def written(project, monkeypatch):
     """The project with its container files; the wheel is left out, one test makes it."""
-    monkeypatch.setattr("tarot_tui.docker.write._wheel", lambda folder: None)
+    monkeypatch.setattr("tarot_tui.wheels.of_ourselves", lambda folder: None)
     assert main(["--project", str(project.root), "docker", "init", "--cuda", "cu126"]) == 0
     return project.root / "docker"
 
