@@ -21,7 +21,7 @@ from tarot_tui.text import one_line
 FILE = "tarot.yaml"
 FOLDERS = ("sources", "data", "templates", "prompts", "recipes", "jobs", "models")
 _NAME = re.compile(r"[\w][\w.+-]*", re.UNICODE)
-_KEYS = {"version", "language"}
+_KEYS = {"version", "language", "alerts"}
 
 
 @dataclass(frozen=True)

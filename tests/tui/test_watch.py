@@ -52,6 +52,23 @@ async def test_everything_about_a_run_is_in_sight(watch, until, text_of, size):
             assert screen.contains_region(region) and region.height >= least
 
 
+@pytest.mark.parametrize("bell", [True, False])
+async def test_it_rings_when_the_run_ends_before_our_eyes_if_that_is_wanted(
+    watch, job, project, until, monkeypatch, bell
+):
+    rung: list[str] = []
+    monkeypatch.setattr("tarot_tui.tui.watch_app.ring", lambda _app, text: rung.append(text))
+    (project.root / "tarot.yaml").write_text(f"version: 1\nalerts: {{bell: {str(bell).lower()}}}\n")
+    app = watch()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, "step 120 of 400")
+        assert rung == []
+        job.status("failed", 120, reason="Out of memory.")
+        await until(pilot, "Out of memory.")
+        await pilot.pause()
+    assert rung == ([f"{job.folder.name}: Out of memory."] if bell else [])
+
+
 async def test_the_screen_follows_the_files(watch, job, until, text_of):
     app = watch()
     async with app.run_test(size=(80, 24)) as pilot:
