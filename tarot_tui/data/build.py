@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tarot_tui.data import registry, samples
+from tarot_tui.data import overlay, registry, samples
 from tarot_tui.data.sources import Header, Note, Row, Table, collect, file_name, headers, tables
 from tarot_tui.errors import BadInput
 from tarot_tui.findings import Finding
@@ -122,7 +122,7 @@ def build(
                 path=error.filename or project.data
             )
         ) from None
-    report.findings += _quiet(report)
+    report.findings += _quiet(report) + overlay.findings(overlay.settle(project, name, report.path))
     return report
 
 
@@ -133,7 +133,7 @@ def check_name(project: Project, name: str, *, replace: bool = False) -> None:
     names, is none.
     """
     safe_name(name, _("dataset"))
-    if f"{name}.json" == registry.FILE or name.endswith(".build"):
+    if f"{name}.json" == registry.FILE or name.endswith((".build", ".edits")):
         raise BadInput(_("'{name}' is a name that tarot-tui needs itself; choose another.").format(name=name))
     entry = registry.read(project).get(name)
     target = project.data / f"{name}.json"

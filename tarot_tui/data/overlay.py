@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tarot_tui.errors import BadInput
+from tarot_tui.findings import Finding
 from tarot_tui.locale import _
 from tarot_tui.project import Project, safe_name, write_text
 
@@ -156,6 +157,19 @@ def settle(project: Project, name: str, file: Path) -> Settled:
         {change.number: change for change in found if change.number > 0},
         [change for change in found if change.number <= 0],
     )
+
+
+def findings(settled: Settled) -> list[Finding]:
+    """What is to be said after a build: changes that were kept, and those whose sample is gone."""
+    found = []
+    if settled.by_number:
+        text = _("{count} edits and drops of samples still hold; 'data undo' takes the latest back.")
+        found.append(Finding("data.kept", "info", text.format(count=len(settled.by_number))))
+    if settled.vanished:
+        text = _("{count} changes belong to samples that are no longer in the file; they wait for them.")
+        numbers = ", ".join(str(-change.number) for change in settled.vanished[:8])
+        found.append(Finding("data.vanished", "warning", text.format(count=len(settled.vanished)), numbers))
+    return found
 
 
 def _find_again(project: Project, name: str, file: Path, stamp: str) -> None:

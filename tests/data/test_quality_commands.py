@@ -159,3 +159,20 @@ def test_an_editor_that_does_not_work_is_one_sentence(deck_file, tarot, monkeypa
     code, _out, err = tarot("edit", "deck", 1)
     assert code in (1, 2) and says in err and "Traceback" not in err
     assert not (tmp_path / "pwned").exists()
+
+
+def test_a_rebuild_keeps_the_edits_and_says_which_lost_their_sample(project, tarot, written):
+    faq = written("faq.csv", "q,a\n愚者？,新的開始\n月亮？,夢\n太陽？,喜悅\n")
+    rules = written("faq.yaml", 'samples:\n  - instruction: "{q}"\n    output: "{a}"\n')
+    build = ("build", faq, "-o", "deck", "--template", rules)
+    tarot(*build)
+    tarot("drop", "deck", 1)
+    tarot("edit", "deck", 2, "--set", "output=夢與恐懼")
+    faq.write_text("q,a\n星星？,希望\n月亮？,夢\n愚者？,新的開始\n", "utf-8")
+    assert "2 edits and drops of samples still hold" in tarot(*build)[1]
+    assert answers(project) == ["希望", "夢與恐懼"]
+    faq.write_text("q,a\n愚者？,新的開始\n星星？,希望\n", "utf-8")
+    found = {one["id"]: one for one in json.loads(tarot(*build, "--json")[1])["findings"]}
+    assert "1 changes belong to samples" in found["data.vanished"]["text"]
+    assert answers(project) == ["希望"]
+    assert tarot("build", faq, "-o", "deck.edits")[0] == 2

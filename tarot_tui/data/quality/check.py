@@ -197,10 +197,7 @@ class _Check:
             if numbers := sorted(set(self.found.get(kind.id, ()))):
                 of = self.held_out.name if kind.id == "leak" and self.held_out else self.report.name
                 yield about(kind, numbers, of, self.examples.get(kind.id, ""))
-        if self.settled.vanished:
-            text = _("{count} changes belong to samples that are no longer in the file; they wait for them.")
-            numbers = ", ".join(str(-change.number) for change in self.settled.vanished[:8])
-            yield Finding("data.vanished", "info", text.format(count=len(self.settled.vanished)), numbers)
+        yield from (one for one in overlay.findings(self.settled) if one.id == "data.vanished")
         if self.settled.by_number:
             text = _("LLaMA-Factory reads the data file as it is, without the changes made here.")
             command = f"tarot-tui data convert {shlex.quote(self.report.name)} -o …"
