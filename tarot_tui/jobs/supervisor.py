@@ -41,6 +41,8 @@ HEARTBEAT = 5.0
 _LOG_LINES = 400
 #: Seconds to go on trying to write the last word while the disk is full.
 _LAST_WORD_SECONDS = 120
+#: Seconds that a supervisor may take from its last word to its end.
+_LETTING_GO = 3.0
 
 _FOLDER = Path()  # the working directory, wherever it may be moved to
 
@@ -286,6 +288,16 @@ class Supervisor:
         self._written = time.monotonic()
 
 
+def _take() -> int | None:
+    """The job's lock; None when another supervisor has it. One that has said its last word is about to let go."""
+    deadline = time.monotonic() + _LETTING_GO
+    while (handle := lock(_FOLDER / files.LOCK)) is None:
+        if status.read(_FOLDER).alive or time.monotonic() > deadline:
+            return None
+        time.sleep(0.05)
+    return handle
+
+
 def _note(sentence: str) -> None:
     """A line of ours among the worker's. Raises OSError."""
     with open(_FOLDER / files.LOG, "a", encoding="utf-8") as log:
@@ -301,7 +313,7 @@ def main(argv: list[str]) -> int:
     place = Path(argv[0]).absolute()
     launcher = detach()
     os.chdir(place)
-    handle = lock(_FOLDER / files.LOCK)
+    handle = _take()
     if handle is None:
         launcher.tell(BUSY)
         return BUSY

@@ -77,13 +77,14 @@ def test_both_are_killed_and_the_run_is_lost_until_it_is_resumed(running, cut_po
     assert points(folder) == stand_in.curve(STEPS)
 
 
-def test_sigterm_to_everything_saves_and_stops_as_when_a_machine_goes_down(running, ended, points, stand_in):
+def test_sigterm_to_everything_saves_and_stops_as_when_a_machine_goes_down(
+    running, ended, wait_until, points, stand_in
+):
     folder, before = running
     for who in (before.worker, before.supervisor):
         os.kill(who.pid, signal.SIGTERM)
-    found = ended(folder)
-    assert found.state == "stopped"
-    assert not is_alive(before.worker) and not is_alive(before.supervisor)
+    assert ended(folder).state == "stopped"
+    wait_until(lambda: not is_alive(before.worker) and not is_alive(before.supervisor))
     assert stand_in.last_complete(folder)[0] == len(points(folder)) < STEPS
     control.resume(folder)
     assert ended(folder).state == "finished"
