@@ -49,7 +49,12 @@ def run(args: Namespace) -> int:
 
 
 def found_run(args: Namespace) -> tuple[Project, Path]:
-    """The run that ``args.run`` means, and its project: a job, or any folder that a training writes to.
+    """The run that ``args.run`` means, and its project; see :func:`find_run`."""
+    return find_run(args, args.run)
+
+
+def find_run(args: Namespace, ref: str) -> tuple[Project, Path]:
+    """The run that ``ref`` means, and its project: a job, or any folder that a training writes to.
 
     The folder need not lie in a project; it then counts as one by itself. Raises BadInput when there is no such run.
     """
@@ -59,7 +64,7 @@ def found_run(args: Namespace) -> tuple[Project, Path]:
     from tarot_tui.jobs.foreign import is_foreign
     from tarot_tui.project import Project, find
 
-    place = Path(args.run).expanduser().absolute()
+    place = Path(ref).expanduser().absolute()
     if place.is_dir() and is_foreign(place):
         try:
             return find(place), place
@@ -68,7 +73,7 @@ def found_run(args: Namespace) -> tuple[Project, Path]:
     if place.is_dir() and (place / SPEC).is_file():
         return Project(place.parent.parent), place
     project = project_of(args)
-    return project, resolve(project, args.run)
+    return project, resolve(project, ref)
 
 
 def _lines(folder: Path) -> list[str]:

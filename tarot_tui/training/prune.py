@@ -16,7 +16,8 @@ from tarot_tui.training.engines.checkpoints import all_checkpoints, is_complete,
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """One ``checkpoint-N``: its step and size in bytes, and why it is kept (``last``, ``best``; empty: it can go)."""
+    """One ``checkpoint-N``: its step and size in bytes, and why it is kept: ``last``, ``best``, or ``incomplete``
+    while none is complete; empty when it can go."""
 
     path: Path
     step: int
@@ -33,7 +34,7 @@ def checkpoints(folder: Path) -> list[Checkpoint]:
     last, best = last_complete(folder), best_checkpoint(folder)
     reasons = {best: "best", last: "last"}
     return [
-        Checkpoint(path, step_of(path), folder_size(path), reasons.get(path, "") if last else "last")
+        Checkpoint(path, step_of(path), folder_size(path), reasons.get(path, "") if last else "incomplete")
         for path in all_checkpoints(folder)
     ]
 

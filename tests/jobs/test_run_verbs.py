@@ -104,6 +104,7 @@ def test_rm_leaves_a_job_alone_that_another_machine_may_still_run(tarot, done):
         heartbeat=time.time() - 3600,
         supervisor={"pid": 1, "start_time": 1, "boot_id": "x", "namespace": "x", "host": "node7"},
     )
+    os.utime(folder / "status.json", (time.time() - 3600,) * 2)
     code, _out, err = tarot("rm", "far", "--yes")
     assert code == 3 and "node7" in err and folder.is_dir()
 
@@ -150,3 +151,44 @@ def test_readers_of_a_job_that_is_started_at_that_moment_never_see_nonsense(job,
     order = ["queued", "starting", "running", "finished"]
     assert {status.state for status in seen} <= set(order)
     assert not any(status.cause == "damaged" for status in seen)
+
+
+def test_compare_says_what_differs_and_draws_both_curves_over_the_same_axes(tarot, done, project):
+    for slug, rate, losses in (
+        ("slow", 1e-4, [4.0, 3.0, 2.0]),
+        ("fast", 1e-3, [4.0, 1.0, float("nan"), 0.5]),
+    ):
+        folder = done(slug)
+        spec.rewrite(
+            folder, request={"learning_rate": rate, "dataset": ["cards"], "device": {"free": id(slug)}}
+        )
+        rows = [{"current_steps": step, "loss": loss} for step, loss in enumerate(losses, 1)]
+        rows.append({"current_steps": 3, "eval_loss": losses[1]})
+        (folder / "trainer_log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    code, out, _err = tarot("compare", "-2", "-1", "--json")
+    found = json.loads(out)
+    assert code == 0 and found["differences"] == {"learning_rate": [1e-4, 1e-3]}
+    assert [run["loss_last"] for run in found["runs"]] == [2.0, 0.5]
+    assert found["runs"][1]["loss"] == [[1, 4.0], [2, 1.0], [4, 0.5]]
+    assert found["runs"][0]["eval_loss_best"] == [3, 3.0]
+    code, out, _err = tarot("compare", "slow", "fast")
+    assert code == 0 and "learning_rate  0.0001" in out and "0.5000" in out
+    slow, fast = (
+        out[out.rindex(f"\n{letter} ") :].split("\n\n")[0].rstrip().split("\n")[-1] for letter in "AB"
+    )
+    # Only the fast one comes down to the lowest line.
+    assert len(fast.strip("\u2847 \u2800")) > 0 and len(slow.strip("\u2847 \u2800")) == 0
+    code, _out, err = tarot("compare", "slow", "slow")
+    assert code == 2 and "two different runs" in err
+
+
+def test_show_says_what_a_run_is(tarot, done):
+    folder = done("shown", loss=1.0)
+    spec.rewrite(folder, request={"learning_rate": 0.5, "lora_rank": 16, "dataset": ["cards"]})
+    (folder / "checkpoint-3").mkdir()
+    code, out, _err = tarot("show", "shown")
+    assert code == 0 and "learning_rate: 0.5" in out and "dataset: cards" in out and "not complete" in out
+    assert "lora_rank" not in out, "what is as in every recipe needs no line"
+    found = json.loads(tarot("show", "--json")[1])
+    assert found["request"]["lora_rank"] == 16 and found["state"] == "finished"
+    assert [one["path"] for one in found["checkpoints"]] == [f"jobs/{folder.name}/checkpoint-3"]

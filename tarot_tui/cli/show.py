@@ -1,0 +1,106 @@
+"""``tarot-tui show [RUN]``"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING, Any
+
+from tarot_tui.cli.output import emit, project_of, say
+from tarot_tui.cli.watch import run_help
+from tarot_tui.locale import _
+from tarot_tui.text import duration, one_line, size
+
+if TYPE_CHECKING:
+    from tarot_tui.jobs.snapshot import Snapshot
+    from tarot_tui.training.prune import Checkpoint
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Declare the verb's own options."""
+    parser.add_argument("run", nargs="?", default="-1", metavar="RUN", help=run_help())
+
+
+def run(args: Namespace) -> int:
+    """Say what the run is. ``--json``: the keys of ``watch --json``, and ``request``, ``versions``, ``checkpoints``."""
+    from dataclasses import asdict
+
+    from tarot_tui.errors import BadInput
+    from tarot_tui.jobs.find import resolve
+    from tarot_tui.jobs.snapshot import snapshot
+    from tarot_tui.jobs.spec import read_spec
+    from tarot_tui.training.prune import checkpoints
+
+    project = project_of(args)
+    folder = resolve(project, args.run)
+    one = snapshot(folder)
+    try:
+        spec = read_spec(folder)
+    except BadInput:
+        spec = {}
+    saved = checkpoints(folder)
+    if args.json:
+        made = [{**asdict(point), "path": project.relative(point.path)} for point in saved]
+        facts = {key: spec.get(key) or {} for key in ("request", "versions")}
+        emit({**one.as_dict(), **facts, "checkpoints": made})
+    else:
+        say(args, *_head(one), *_asked(spec), *_checkpoints(saved))
+    return 0
+
+
+def _head(one: Snapshot) -> list[str]:
+    from tarot_tui.cli.runs import clock, done
+    from tarot_tui.jobs.control import named
+
+    lines = [f"{one.name}  {one.title}", f"  {named(one.status)}  {done(one.status)}"]
+    if one.status.reason:
+        lines.append(f"  {one.status.reason}")
+    if one.status.started:
+        lines.append("  " + _("started {time}, attempt {count}, {elapsed}").format(
+            time=clock(one.status.started), count=one.status.attempt, elapsed=duration(one.elapsed or 0)
+        ))  # fmt: skip
+    for step in one.steps:
+        lines.append(f"  {step.title or step.name}: {step.state}")
+    return lines
+
+
+def _asked(spec: dict[str, Any]) -> list[str]:
+    """The recipe where it differs from a recipe's defaults, and by what it was made."""
+    from tarot_tui.training.recipe import fields
+
+    request = spec.get("request")
+    if not isinstance(request, dict):
+        return []
+    defaults = {field.name: field.default for field in fields()} if spec.get("kind") == "train" else {}
+    shown = {
+        key: value
+        for key, value in request.items()
+        if not isinstance(value, dict) and value not in (None, [], "") and value != defaults.get(key)
+    }
+    lines = ["", _("asked for:")]
+    lines += [f"  {key}: {one_line(_value(value), 100)}" for key, value in shown.items()]
+    versions = spec.get("versions") or {}
+    return [
+        *lines,
+        "",
+        _("made by:") + " " + ", ".join(f"{name} {found}" for name, found in versions.items()),
+    ]
+
+
+def _checkpoints(saved: list[Checkpoint]) -> list[str]:
+    if not saved:
+        return []
+    words = {
+        "": "",
+        "last": _("the last complete one"),
+        "best": _("the lowest measured loss"),
+        "incomplete": _("not complete"),
+    }
+    return ["", _("checkpoints:")] + [
+        f"  {one.path.name}  {size(one.bytes)}  {words[one.kept]}".rstrip() for one in saved
+    ]
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
