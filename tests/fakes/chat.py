@@ -32,8 +32,8 @@ class Raw:
     body: bytes
 
 
-#: The connection ends in the middle of the body; before anything was said; never says anything.
-CUT, HANG_UP, SILENCE = "cut", "hang up", "silence"
+#: The connection ends in the middle of the body; before anything was said; nothing is ever said; a byte at a time.
+CUT, HANG_UP, SILENCE, DRIP = "cut", "hang up", "silence", "drip"
 
 
 def pairs(request: dict[str, Any]) -> str:
@@ -53,14 +53,15 @@ class FakeChat:
     """A context manager; the attributes may be changed at any time to make it behave otherwise.
 
     script: what becomes of the next requests, one entry each, before ``reply`` is asked for the model's words: None
-    for an ordinary answer, Status, Raw, CUT, HANG_UP, SILENCE. key: asked for when not empty. hold: answers wait until
-    it is set. counts: whether tokens are counted. knows: parts of a request that are understood; others are a 400.
+    for an ordinary answer, Status, Raw, CUT, HANG_UP, SILENCE, DRIP. key: asked for when not empty. hold: answers wait until
+    it is set, after the first ``free`` ones. counts: whether tokens are counted. knows: parts of a request that are understood; others are a 400.
     """
 
     reply: Callable[[dict[str, Any]], str | dict[str, Any]] = pairs
     script: list[Any] = field(default_factory=list)
     key: str = ""
     hold: threading.Event | None = None
+    free: int = 0
     counts: bool = True
     models: tuple[str, ...] = ("writer",)
     knows: tuple[str, ...] = ("json_schema", "json_object", "max_tokens", "temperature")
@@ -137,6 +138,7 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     fake: FakeChat
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # headers and body are two writes
 
     def log_message(self, *_args: object) -> None:
         pass
@@ -164,7 +166,7 @@ class _Handler(BaseHTTPRequestHandler):
         if body["model"] not in self.fake.models:
             return self._error(Status(404, f"The model `{body['model']}` does not exist"))
         turn = self.fake.next()
-        if self.fake.hold:
+        if self.fake.hold and len(self.fake.requests) > self.fake.free:
             self.fake.hold.wait(30)
         if self.fake.dead:
             self._hang_up()
@@ -176,6 +178,8 @@ class _Handler(BaseHTTPRequestHandler):
             time.sleep(5)
         elif turn == HANG_UP:
             self._hang_up()
+        elif turn == DRIP:
+            self._drip(self._completion(body))
         elif turn == CUT:
             self._bytes(self._completion(body), 200, cut=True)
         else:
@@ -225,6 +229,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(data[: len(data) // 2] if cut else data)
         if cut:
             self._hang_up()
+
+    def _drip(self, data: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        for byte in data:
+            self.wfile.write(bytes([byte]))
+            time.sleep(0.05)
 
     def _hang_up(self) -> None:
         self.close_connection = True

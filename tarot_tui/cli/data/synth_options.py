@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -181,6 +182,8 @@ def _key(args: Namespace, url: str) -> KeySource:
     from tarot_tui.data.synthesis.key import KeySource, usual
 
     if args.key_env:
+        if not re.fullmatch(r"[A-Za-z_]\w*", args.key_env, re.ASCII):
+            raise BadInput(_("--key-env takes the name of an environment variable, never the key itself."))
         return KeySource("env", args.key_env)
     if args.key_file:
         return KeySource("file", str(args.key_file.absolute()))

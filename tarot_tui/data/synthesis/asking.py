@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -20,9 +19,10 @@ from tarot_tui.data.synthesis.store import By, Store
 from tarot_tui.locale import _
 from tarot_tui.text import duration, one_line
 
-#: Rows that fail without any success between them, until the server itself is taken to be at fault.
+#: So many rows that fail, or are declined, without any success: the server itself is at fault.
 _FAILURES = 2
 _DECLINED_AT_ONCE = 3
+#: How often it is tried again while nobody has ever answered.
 _FIRST_RETRIES = 2
 _SECONDS_BETWEEN_LOOKS = 0.1
 _KEPT_OF_A_REPLY = 2000
@@ -74,16 +74,23 @@ class Asking:
             self._said.again(pair)
 
     def run(self, items: Sequence[Item], look: Callable[[], bool]) -> bool:
-        """Ask for ``items``; ``look`` is called a few times a second and ends the asking by true, after the answers
-        that are under way. Returns whether it went through all of them. Raises Dead, and OSError of the store.
+        """Ask for ``items``; ``look`` is called before each and a few times a second, one call at a time, and ends the
+        asking by true, after the answers that are under way. Returns whether it went through all of them. Raises Dead,
+        and OSError of the store.
         """
         feed = iter(items)
 
+        def looked() -> None:
+            with self._lock:
+                if look():
+                    self._stopped.set()
+
         def work() -> None:
             try:
-                while not self._stopped.is_set():
+                while True:
+                    looked()
                     with self._lock:
-                        item = next(feed, None)
+                        item = None if self._stopped.is_set() else next(feed, None)
                     if item is None:
                         return
                     self._one(item)
@@ -94,11 +101,11 @@ class Asking:
         threads = [threading.Thread(target=work, daemon=True) for _number in range(self._limits.concurrency)]
         for thread in threads:
             thread.start()
-        while any(thread.is_alive() for thread in threads):
-            if look():
-                self._stopped.set()
-            time.sleep(_SECONDS_BETWEEN_LOOKS)
-        look()
+        for thread in threads:
+            while thread.is_alive():
+                looked()
+                thread.join(_SECONDS_BETWEEN_LOOKS)
+        looked()
         if self._error:
             raise self._error
         return not self._stopped.is_set()
@@ -128,7 +135,7 @@ class Asking:
             except Passing as passing:
                 self._spending.settle(None)
                 if attempt > self._retries(passing):
-                    self._on_failure(item, str(passing))
+                    self._on_failure(item, passing)
                     return None
                 self._wait(item, passing, attempt)
             except BaseException:
@@ -173,21 +180,21 @@ class Asking:
         else:
             self._pace.rest(seconds)
 
-    def _on_failure(self, item: Item, reason: str) -> None:
+    def _on_failure(self, item: Item, passing: Passing) -> None:
+        """Leave a row for the next attempt; it may be the row's fault, so the next attempt asks for it last."""
+        self._set_aside(item, "declined", detail=str(passing))
         with self._lock:
+            self.tally.given_up += 1
             self._failures += 1
-            dead = self._failures >= _FAILURES or not self.tally.rows
+            dead = passing.nobody or self._failures >= _FAILURES
         if dead:
             raise Dead(
                 _(
                     "The server does not answer ({reason}): resume when it does; what is answered is kept."
-                ).format(reason=reason)
+                ).format(reason=passing)
             )
-        self._set_aside(item, "declined", detail=reason)
-        with self._lock:
-            self.tally.given_up += 1
         self._say(
-            _("{row}: left for the next attempt: {reason}").format(row=one_line(item.place), reason=reason)
+            _("{row}: left for the next attempt: {reason}").format(row=one_line(item.place), reason=passing)
         )
 
     def _on_declined(self, item: Item, reason: str) -> None:

@@ -117,7 +117,7 @@ def launch(
         KIND,
         f"synth-{request.name}",
         ["{python}", "-m", "tarot_tui.data.synthesis.worker"],
-        {"project": str(project.root.resolve()), **request.as_dict(project)},
+        request.as_dict(project),
         title=_("write {name}").format(name=request.name),
         stop_grace=request.limits.timeout + _STOP_SECONDS,
     )

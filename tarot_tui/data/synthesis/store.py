@@ -106,6 +106,14 @@ class Store:
             if line.get("job") == job and line.get("given_up")
         }
 
+    def failed(self, job: str) -> set[str]:
+        """The hashes of rows that the server failed on when ``job`` asked, which another attempt may try."""
+        return {
+            str(line.get("row_sha256"))
+            for line in _lines(self.rejects)
+            if line.get("job") == job and line.get("reason") == "declined" and not line.get("given_up")
+        }
+
     def forget(self, prompt_sha256: str, rows: set[str]) -> None:
         """Leave out what was answered to this prompt for these rows (their hashes), so that they are asked anew."""
         path = self.folder / ANSWERS

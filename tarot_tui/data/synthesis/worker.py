@@ -31,10 +31,10 @@ def main() -> int:
         folder = worker.job_dir()
         if folder is None:
             raise BadInput(_("This is the worker of 'tarot-tui data synth': start one with that."))
-        request = read_spec(folder)["request"]
-        project = Project(Path(request["project"]))
-        with Store(project, request["name"]).alone():
-            outcome = run(project, Request.parse(request, project), folder)
+        project = Project(folder.parent.parent)
+        request = Request.parse(read_spec(folder)["request"], project)
+        with Store(project, request.name).alone():
+            outcome = run(project, request, folder)
     except TarotError as error:
         print(error, file=sys.stderr, flush=True)
         return error.exit_code
@@ -57,7 +57,10 @@ def run(project: Project, request: Request, folder: Path) -> dict[str, Any] | No
     known = store.answered(by.prompt_sha256)
     passed = store.given_up(by.job) | known.keys()
     items = rows.chosen(found.items, request.first, request.last)
-    todo = [item for item in items if item.sha256 not in passed]
+    failed = store.failed(by.job)
+    todo = sorted(
+        (item for item in items if item.sha256 not in passed), key=lambda item: item.sha256 in failed
+    )
     _say(
         _("{todo} of {count} rows to ask about, with {model} at {url}.").format(
             todo=len(todo), count=len(items), model=request.model, url=request.url

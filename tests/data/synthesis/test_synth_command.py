@@ -94,6 +94,7 @@ def test_it_says_plainly_whether_rows_leave_the_machine(synth, arguments, words,
         (["--endpoint", "ollama", "--model", "m", "--concurrency", "0"], "--concurrency must be"),
         (["--endpoint", "ollama", "--model", "m", "--per-row", "0"], "'per_row'"),
         (["--endpoint", "ollama", "--model", "m", "--ask-key"], "at a terminal"),
+        (["--endpoint", "ollama", "--model", "m", "--key-env", "sk-abc"], "never the key itself"),
         (["--resume"], "no runs"),
     ],
 )

@@ -9,7 +9,7 @@ from email.utils import formatdate
 
 import httpx
 import pytest
-from fakes.chat import CUT, HANG_UP, SILENCE, Raw, Status
+from fakes.chat import CUT, DRIP, HANG_UP, SILENCE, Raw, Status
 
 from tarot_tui.data import dataset
 from tarot_tui.data.synthesis.endpoint import retry_after
@@ -45,22 +45,8 @@ def test_a_server_that_says_nothing_is_left_after_the_time_and_asked_again(asked
     assert len(chat.requests) == 3
 
 
-def test_a_server_that_drips_for_ever_is_left_too(asked, request_for, chat, monkeypatch):
-    from fakes.chat import _Handler
-
-    ordinary = _Handler._bytes
-
-    def drip(handler, data, code, headers=None, *, cut=False):
-        if len(chat.requests) > 1:
-            return ordinary(handler, data, code, headers, cut=cut)
-        handler.send_response(200)
-        handler.send_header("Content-Length", str(len(data)))
-        handler.end_headers()
-        for byte in data:
-            handler.wfile.write(bytes([byte]))
-            time.sleep(0.05)
-
-    monkeypatch.setattr(_Handler, "_bytes", drip)
+def test_a_server_that_drips_for_ever_is_left_too(asked, request_for, chat):
+    chat.script = [DRIP]
     asked(request_for(limits=Limits(timeout=0.4, backoff=0.01), last=1))
     assert len(chat.requests) == 2
 
@@ -101,20 +87,42 @@ def test_no_more_requests_at_a_time_than_asked_for(asked, request_for, chat):
     assert chat.most == 3
 
 
-def test_one_row_that_the_server_always_fails_on_does_not_hold_up_the_others(
-    project, asked, request_for, chat, lines
-):
-    def reply(request):
-        card = request["messages"][-1]["content"].split()[1]
-        if card == "Empress":
-            raise ConnectionAbortedError
-        return json.dumps({"samples": [{"question": f"{card}?", "answer": f"{card} smiles."}]})
+@pytest.fixture
+def failing(chat):
+    """Makes the server fall over whenever it is asked about one of these cards."""
 
-    chat.reply = reply
-    limits = Limits(concurrency=1, retries=1, backoff=0.01)
-    assert asked(request_for(limits=limits))["samples"] == 7
+    def on(*names):
+        def reply(request):
+            card = request["messages"][-1]["content"].split()[1]
+            if card in names:
+                raise ConnectionAbortedError
+            return json.dumps({"samples": [{"question": f"{card}?", "answer": f"{card} smiles."}]})
+
+        chat.reply = reply
+
+    return on
+
+
+def test_one_row_that_the_server_always_fails_on_does_not_hold_up_the_others(
+    project, asked, request_for, failing, lines
+):
+    failing("Fool")
+    assert asked(request_for(limits=Limits(concurrency=1, retries=1, backoff=0.01)))["samples"] == 7
     (left,) = lines(project.data / "reader.synth" / "rejects.jsonl")
-    assert (left["reason"], left["row"], left["given_up"]) == ("declined", 3, False)
+    assert (left["reason"], left["row"], left["given_up"]) == ("declined", 1, False)
+
+
+def test_rows_that_a_server_falls_over_are_asked_last_in_the_next_attempt(asked, request_for, chat, failing):
+    failing("Fool", "Magician")
+    limits = Limits(concurrency=1, retries=0)
+    with pytest.raises(TarotError, match="does not answer"):
+        asked(request_for(limits=limits))
+    assert len(chat.requests) == 2
+    with pytest.raises(TarotError, match="does not answer"):
+        asked(request_for(limits=limits))
+    assert len(chat.requests) == 2 + 8 and "Magician" in chat.rows()[-1]
+    failing()
+    assert asked(request_for(limits=limits))["samples"] == 8
 
 
 def test_a_row_that_the_server_declines_is_given_up_and_the_others_go_on(
