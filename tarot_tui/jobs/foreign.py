@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import statistics
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -90,17 +91,23 @@ class ForeignMetrics:
 
     def read(self) -> list[Row]:
         """The rows since the last call, in order."""
+        return list(self.each())
+
+    def each(self, limit: int | None = None) -> Iterator[Row]:
+        """The same one by one, as :meth:`tarot_tui.jobs.metrics.MetricsReader.each` does."""
         if (self._folder / files.METRICS).exists():
-            return [_ours(row) for row in self._log.read()]
+            yield from map(_ours, self._log.each(limit))
+            return
         # A state holds the whole history: read it when it is another, and pass over what is known.
         path = _latest_state_file(self._folder)
         seen = (_modified(path), path) if path else None
         if seen == self._seen or path is None:
-            return []
+            return
         self._seen = seen
-        rows = [row for row in history(path) if _step(row) > self._step]
-        self._step = max([self._step, *map(_step, rows)])
-        return rows
+        for row in history(path):
+            if _step(row) > self._step or (_step(row) == self._step and "eval_loss" in row):
+                self._step = _step(row)
+                yield row
 
 
 def history(state: Path) -> list[Row]:

@@ -37,29 +37,52 @@ class MetricsReader:
 
     def read(self) -> list[dict[str, Any]]:
         """The objects appended since the last call, in order."""
-        rows: list[dict[str, Any]] = []
+        return list(self.each())
+
+    def each(self, limit: int | None = None) -> Iterator[dict[str, Any]]:
+        """The same one by one, never more of them in memory than a block holds; at most about ``limit`` bytes of the file."""
+        until = self._begin()
+        if until and self._position == 0 and self._thin_above and until > self._thin_above:
+            yield from self._thinned(until)
+        until = min(until, self._position + limit) if limit else until
+        while self._position < until and (data := self._block()):
+            lines = (self._rest + data).split(b"\n")
+            self._rest = lines.pop()
+            yield from _parsed(lines)
+
+    def _begin(self) -> int:
+        """The size of the file now; a file that is another or shorter than before is begun anew."""
         try:
             found = self._path.stat()
-            replaced = self._inode not in (None, found.st_ino)
-            if replaced or found.st_size < self._position:
-                self._position, self._rest = 0, b""
-            self._inode = found.st_ino
-            if found.st_size > self._position:
-                with open(self._path, "rb") as file:
-                    if self._position == 0 and self._thin_above and found.st_size > self._thin_above:
-                        self._position = found.st_size - self._thin_above // 2
-                        rows += parse_lines(_spread(file, self._position))
-                        file.seek(self._position)
-                        self._position += len(file.readline())
-                    file.seek(self._position)
-                    while data := file.read(_BLOCK):
-                        self._position += len(data)
-                        lines = (self._rest + data).split(b"\n")
-                        self._rest = lines.pop()
-                        rows += parse_lines(lines)
         except OSError:
-            pass
-        return rows
+            return 0
+        replaced = self._inode not in (None, found.st_ino)
+        if replaced or found.st_size < self._position:
+            self._position, self._rest = 0, b""
+        self._inode = found.st_ino
+        return found.st_size
+
+    def _block(self) -> bytes:
+        try:
+            with open(self._path, "rb") as file:
+                file.seek(self._position)
+                data = file.read(_BLOCK)
+        except OSError:
+            return b""
+        self._position += len(data)
+        return data
+
+    def _thinned(self, size: int) -> Iterator[dict[str, Any]]:
+        """Lines spread over the older part, which is passed over then."""
+        try:
+            with open(self._path, "rb") as file:
+                start = size - (self._thin_above or 0) // 2
+                lines = list(_spread(file, start))
+                file.seek(start)
+                self._position = start + len(file.readline())
+        except OSError:
+            return
+        yield from _parsed(lines)
 
 
 def _spread(file: BinaryIO, end: int) -> Iterator[bytes]:
@@ -86,12 +109,14 @@ def last_metrics(path: Path, count: int = 20) -> dict[str, Any]:
 
 def parse_lines(lines: Iterable[bytes]) -> list[dict[str, Any]]:
     """The JSON objects among ``lines`` (bytes); whatever else is there is passed over."""
-    rows = []
+    return list(_parsed(lines))
+
+
+def _parsed(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
     for line in lines:
         try:
             row = json.loads(line)
         except (ValueError, RecursionError):
             continue
         if isinstance(row, dict):
-            rows.append(row)
-    return rows
+            yield row

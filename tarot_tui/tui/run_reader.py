@@ -25,7 +25,7 @@ from tarot_tui.text import one_line
 EVERY = 1.0
 #: How much of an old log is read, in bytes; and what one look takes of a fast one.
 _LOG_BYTES = 512 * 1024
-#: Of a longer trainer log, in bytes, the older part is first shown by some of its lines.
+#: Of a longer trainer log, in bytes, the older part is first shown by some of its lines; and what one look takes of it.
 _METRICS_BYTES = 8 << 20
 
 
@@ -96,7 +96,7 @@ class RunReader:
 
     def _read_losses(self) -> list[tuple[float, float | None]]:
         losses = []
-        for row in self._metrics_reader.read():
+        for row in self._metrics_reader.each(_METRICS_BYTES):
             self._metrics |= row
             step = number(row.get("current_steps"))
             if step is not None and "loss" in row:
