@@ -19,6 +19,8 @@ from tarot_tui.locale import CATALOGUES, DOMAIN, LANGUAGES, N_, _, set_language
 #: verb → what it does. Its module is ``tarot_tui.cli.<verb>`` with ``arguments(parser)`` and ``run(args) -> int``.
 VERBS = {
     "init": N_("make a project folder"),
+    "login": N_("give this machine a Hugging Face token, see what it may do, or remove it"),
+    "models": N_("the base models on this machine: list, fetch, remove"),
     "doctor": N_("prove that this machine can train, and say how to mend it"),
     "data": N_("build a dataset from documents, and look at it"),
     "train": N_("train a recipe as a job that outlives this terminal"),

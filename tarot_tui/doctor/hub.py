@@ -42,7 +42,7 @@ def _token(present: bool) -> Finding:
         "hub.no_token",
         "info",
         _("There is no Hugging Face token: public models work, gated ones need one."),
-        fix="hf auth login",
+        fix="tarot-tui login",
     )
 
 
@@ -64,7 +64,7 @@ def ask(endpoint: str, token: str | None) -> Finding:
             "warning",
             _("{host} does not accept the Hugging Face token: it is wrong or has expired.").format(host=host),
             f"HTTP {answer.status_code}",
-            fix="hf auth login --force",
+            fix="tarot-tui login",
         )
     if not answer.is_success:
         return _unreachable(endpoint, host, f"HTTP {answer.status_code}")

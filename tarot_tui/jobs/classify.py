@@ -89,7 +89,7 @@ SIGNATURES: tuple[tuple[str, str, str], ...] = (
         "gated",
         r"GatedRepoError|Access to model .{1,200} is restricted|You must (?:be authenticated|have access)",
         N_(
-            "The model is gated: accept its licence on huggingface.co and log in with a token ('hf auth login')."
+            "The model is gated: accept its licence on huggingface.co and log in with a token ('tarot-tui login')."
         ),
     ),
     (

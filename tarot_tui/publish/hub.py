@@ -25,7 +25,7 @@ def check(repository: str, *, public: bool) -> None:
 
     if not get_token():
         raise Refused(
-            _("Publishing on the hub needs a token with the right to write: 'hf auth login' stores one.")
+            _("Publishing on the hub needs a token with the right to write: 'tarot-tui login' stores one.")
         )
     with _in_our_words(repository):
         try:

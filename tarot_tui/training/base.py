@@ -41,7 +41,7 @@ def locate(name: str, say: Callable[[str], None] = print, root: Path | None = No
                 "{name}: no such folder, and not a name on the hub either (those look like owner/model)."
             ).format(name=one_line(name))
         )
-    if cached := _cached(name):
+    if cached := in_cache(name):
         return cached
     if name == EMBEDDED and embedded.folder().is_dir():
         return embedded.prepare(say)
@@ -143,7 +143,8 @@ def reachable(seconds: float = REACH_SECONDS) -> bool:
     return answered.is_set()
 
 
-def _cached(name: str) -> Path | None:
+def in_cache(name: str) -> Path | None:
+    """The folder of ``name`` in the hub's cache, if all of it is there."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
@@ -162,17 +163,9 @@ def _download(name: str, say: Callable[[str], None]) -> Path:
     try:
         return check(Path(snapshot_download(name, allow_patterns=PATTERNS)))
     except GatedRepoError:
-        raise BadInput(
-            _(
-                "{name} is gated: accept its terms at https://huggingface.co/{name}, then log in with 'hf auth login'."
-            ).format(name=name)
-        ) from None
+        raise BadInput(gated(name)) from None
     except RepositoryNotFoundError:
-        raise BadInput(
-            _(
-                "{name} is not on the hub, or private: check the spelling, or log in with 'hf auth login'."
-            ).format(name=name)
-        ) from None
+        raise BadInput(not_found(name)) from None
     except (HfHubHTTPError, OSError) as error:
         if getattr(error, "errno", None):
             raise
@@ -181,3 +174,17 @@ def _download(name: str, say: Callable[[str], None]) -> Path:
                 name=name, reason=one_line(str(error)).rstrip(".")
             )
         ) from None
+
+
+def gated(name: str) -> str:
+    """What to do about a model whose terms were not accepted yet."""
+    return _(
+        "{name} is gated: accept its terms at https://huggingface.co/{name}, then log in with 'tarot-tui login'."
+    ).format(name=one_line(name, 100))
+
+
+def not_found(name: str) -> str:
+    """What to do about a name that the hub does not show us."""
+    return _(
+        "{name} is not on the hub, or private: check the spelling, or log in with 'tarot-tui login'."
+    ).format(name=one_line(name, 100))

@@ -76,4 +76,6 @@ def hub(monkeypatch, tmp_path):
         # This process has read them already.
         monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", server.url)
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
+        monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(tmp_path / "hf/token"))
+        monkeypatch.setattr("huggingface_hub.hf_api.api.endpoint", server.url)
         yield server

@@ -106,7 +106,7 @@ def test_a_token_that_may_not_write_is_one_sentence(publish, hub):
 def test_without_a_token_nothing_starts(publish, hub, released, monkeypatch):
     monkeypatch.delenv("HF_TOKEN")
     code, _out, err = publish("tarot", "--to", "hub:me/tarot", "--yes")
-    assert code == 3 and "hf auth login" in err
+    assert code == 3 and "tarot-tui login" in err
     assert all_jobs(released, "publish") == []
 
 
