@@ -194,9 +194,13 @@ def _pace(args: Namespace, at_home: bool) -> Limits:
     from tarot_tui.data.synthesis.limits import Limits
 
     at_a_time = args.concurrency if args.concurrency is not None else (_AT_HOME if at_home else _AWAY)
-    for name, value in (("--concurrency", at_a_time), ("--rpm", args.rpm), ("--timeout", args.timeout)):
-        if value is not None and not 0 < value <= 10_000:
-            raise BadInput(_("{option} must be above 0 and at most 10000.").format(option=name))
+    for name, value, most in (
+        ("--concurrency", at_a_time, 256),
+        ("--rpm", args.rpm, 100_000),
+        ("--timeout", args.timeout, 86_400),
+    ):
+        if value is not None and not 0 < value <= most:
+            raise BadInput(_("{option} must be above 0 and at most {most}.").format(option=name, most=most))
     return Limits(per_minute=args.rpm, concurrency=at_a_time, timeout=args.timeout)
 
 

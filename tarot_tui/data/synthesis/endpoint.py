@@ -90,6 +90,8 @@ class Endpoint:
         self._client = httpx.Client(
             headers={"Authorization": f"Bearer {key}"} if key else {},
             timeout=httpx.Timeout(timeout, connect=_CONNECT_SECONDS),
+            # How many at a time is the caller's business.
+            limits=httpx.Limits(max_connections=None),
             # No redirects: a key must not follow one to another host.
             follow_redirects=False,
             trust_env=not is_this_machine(url),

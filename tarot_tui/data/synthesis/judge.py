@@ -33,17 +33,21 @@ _MACHINE = re.compile(
     re.IGNORECASE,
 )
 # An apology alone may well be in character ("I am sorry to hear that", 很抱歉聽到): it must be for not answering.
-_CANNOT = (
-    r"(?:i )?(?:can(?:no|['’])?t|am (?:unable|not able)|(?:wo|do)n['’]t be able|must decline|couldn['’]t)\b"
+_CANNOT = r"i (?:can(?:no|['’])?t|am (?:unable|not able) to|(?:wo|do)n['’]t be able to|must decline to)"
+_ANSWER = (
+    r" (?:help|assist|provide|answer|fulfil+|comply|create|generate|write|engage|do (?:that|this)"
+    r"|(?:give|offer) (?:you )?(?:any |an? )?(?:advice|answer|reading|guidance))"
 )
-_UNABLE = r"[我，,\s]{0,3}(?:目前|恐怕|暂时|暫時)?(?:不能|[無无]法|沒有辦法|没有办法|不便|不會|不会|不可以|[難难]以)"
+_UNABLE = (
+    r"我?[，,\s]{0,2}(?:目前|恐怕|暂时|暫時)?(?:不能|[無无]法|沒有辦法|没有办法|不便|不可以)[為为]?(?:您|你)?"
+)
+_DO_IT = r"(?:提供|回答|回[應应覆复]|[協协]助|完成|[幫帮]|滿足|满足|生成|[給给](?:出|予)|[進进]行|[處处]理)"
 _APOLOGY = re.compile(
-    r"\A\W*(?:i['’ ]?a?m (?:very |so |really )?sorry|sorry|i apologi[sz]e|my apologies|unfortunately)\W.{0,40}?"
-    rf"{_CANNOT}"
-    r"|\A\W*i (?:can(?:no|['’])?t|am unable to|am not able to|won['’]t) "
-    r"(?:help|assist|provide|answer|fulfil+|comply|create|generate|write|give|do that|discuss)"
-    rf"|\A\W*(?:很|非常|真的)?(?:抱歉|[對对]不起|不好意思).{{0,12}}?{_UNABLE}"
-    rf"|\A\W*我{_UNABLE}(?:提供|回答|回[應应覆复]|協助|协助|完成|[幫帮]|滿足|满足|生成|[給给])",
+    r"\A\W*(?:i['’ ]?a?m (?:very |so |really |terribly )?sorry|sorry|i apologi[sz]e|my apologies|unfortunately)\W.{0,40}?"
+    rf"{_CANNOT}\b"
+    rf"|\A\W*{_CANNOT}{_ANSWER}\b"
+    rf"|\A\W*(?:很|非常|真的)?(?:抱歉|[對对]不起|不好意思).{{0,12}}?{_UNABLE}{_DO_IT}"
+    rf"|\A\W*我{_UNABLE}{_DO_IT}",
     re.IGNORECASE | re.DOTALL,
 )
 _SHINGLE = 12

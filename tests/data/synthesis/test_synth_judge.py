@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
+import tarot_tui
 from tarot_tui.data import dataset
+from tarot_tui.data.sources import collect, read_rows
 from tarot_tui.data.synthesis import judge
 from tarot_tui.data.synthesis.limits import Limits
 from tarot_tui.data.synthesis.prompt import Prompt
@@ -39,6 +42,9 @@ def fault(answer: str, question: str = "我抽到愚者，該換工作嗎？") -
         "身為 AI，我只能說……",
         "我只是一個語言模型，不能感應能量。",
         "我無法提供這類建議。",
+        "很抱歉，作為塔羅師，我無法給出具體的建議。",
+        "I can't assist with that.",
+        "I cannot give you any advice on this.",
     ],
 )
 def test_a_refusal_is_known_in_english_and_in_chinese(answer):
@@ -54,10 +60,22 @@ def test_a_refusal_is_known_in_english_and_in_chinese(answer):
         "You cannot help falling in love, and the Fool says: leap.",
         "愚者不會替你作決定，但祂陪你踏出第一步。",
         "Said the Fool: I can't stay, the road calls me.",
+        "I can't give you certainty, but the Moon says: wait.",
+        "Unfortunately, the Tower cannot be avoided.",
+        "抱歉讓你久等了，我不會讓你失望。",
+        "對不起，我不能再等他了，這正是寶劍二的心聲。",
+        "我無法給你保證，不過星星牌帶來希望。",
+        "As an air sign you think fast.",
     ],
 )
 def test_an_apology_in_character_is_no_refusal(answer):
     assert fault(answer) == ""
+
+
+def test_nothing_in_the_shipped_deck_is_taken_for_a_refusal():
+    sources = Path(tarot_tui.__file__).parent / "example" / "sources"
+    cells = [text for file in collect([sources]) for row in read_rows(file) for text in row.cells.values()]
+    assert len(cells) > 900 and not [text for text in cells if judge.is_refusal(text)]
 
 
 def test_an_answer_that_copies_the_row_or_the_prompt_is_a_parrot():
