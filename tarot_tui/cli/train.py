@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from tarot_tui.cli.output import emit, findings, project_of, say
+from tarot_tui.cli.parallel import invite, join, join_options, layout_of, parallel_options
 from tarot_tui.errors import Refused
 from tarot_tui.locale import _
 from tarot_tui.text import duration, size
@@ -31,6 +32,7 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--keys", action="store_true", help=_("list every key of a recipe and what it does"))
     start_options(parser)
     parser.add_argument("--name", metavar="SLUG", help=_("the run's name (default: the recipe's)"))
+    join_options(parser)
 
 
 def set_option(parser: ArgumentParser) -> None:
@@ -56,6 +58,7 @@ def start_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--after", metavar="RUN", help=_("start it when that run has finished (implies --queue)")
     )
+    parallel_options(parser)
 
 
 def run(args: Namespace) -> int:
@@ -63,6 +66,8 @@ def run(args: Namespace) -> int:
     if args.keys:
         return _print_keys(args)
     project = project_of(args)
+    if args.join:
+        return join(args, project)
     return plan_and_start(args, project, *_recipe(project, args))
 
 
@@ -156,8 +161,10 @@ def _start(args: Namespace, project: Project, recipe: Recipe, plan: Plan, name: 
 
     if args.queue or args.after:
         return _enqueue(args, project, recipe, plan, name)
-    job = launch(project, recipe, name, plan)
+    parallel = layout_of(args)
+    job = launch(project, recipe, name, plan, parallel=parallel)
     say(args, "", _("Training as {job}. It goes on when this terminal is closed.").format(job=job.name))
+    invite(args, job, parallel)
     if not args.follow:
         if args.json:
             emit({"job": job.name, "state": "running", "plan": plan.as_dict()})
@@ -178,7 +185,7 @@ def _enqueue(args: Namespace, project: Project, recipe: Recipe, plan: Plan, name
     from tarot_tui.training.launch import make_job
 
     after = resolve(project, args.after).name if args.after else None
-    job = make_job(project, recipe, plan, name)
+    job = make_job(project, recipe, plan, name, layout_of(args))
     queue.add(project, job, after)
     queue.ensure_runner(project)
     say(args, "", _("{job} waits for its turn; 'tarot-tui queue' shows why.").format(job=job.name))

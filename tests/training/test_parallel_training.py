@@ -10,13 +10,14 @@ import time
 import psutil
 import pytest
 
+from tarot_tui.cli import main
 from tarot_tui.errors import BadInput
 from tarot_tui.jobs import control, launch, nodes, status
 from tarot_tui.project import create
 from tarot_tui.training.launch import join, make_job
 from tarot_tui.training.parallel import layout, shared
 from tarot_tui.training.plan import plan_in_child
-from tarot_tui.training.recipe import Recipe
+from tarot_tui.training.recipe import Recipe, dump
 
 STEPS = 60
 
@@ -195,3 +196,15 @@ def test_a_layout_that_cannot_be_started_is_refused():
         layout(3, 2)
     with pytest.raises(BadInput):
         layout(0)
+
+
+def test_the_command_asks_the_other_machines_to_join_and_refuses_a_number_that_is_none(prepared, capsys):
+    project, recipe, plan = prepared
+    job = make_job(project, recipe, plan, "joined", layout(2, 2, "127.0.0.1"))
+    typed = ["--project", str(project.root), "train", "--join", job.name]
+    assert main([*typed, "--machine-rank", "2"]) == BadInput.exit_code
+    assert "from 1 to 1" in capsys.readouterr().err
+    (project.recipes / "eight.yaml").write_text(dump(recipe))
+    typed = ["--project", str(project.root), "train", "eight", "--num-processes", "3"]
+    assert main(typed) == BadInput.exit_code
+    assert "multiple of 3" in capsys.readouterr().err
