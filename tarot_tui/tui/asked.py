@@ -22,6 +22,7 @@ class Asked:
         self._module = module
         self._process: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
+        self._closed = False
 
     async def ask(self, request: dict[str, Any]) -> Any:
         """What the module makes of ``request``. Raises what it raised, and TarotError when it died."""
@@ -35,11 +36,14 @@ class Asked:
                         return found
             except asyncio.CancelledError:
                 # Its answer would be taken for that of the next question.
-                await self.close()
+                await self._end()
                 raise
             except (OSError, ValueError):
                 pass
-            await self.close()
+            await self._end()
+            if self._closed:
+                # Whoever asked is going too, and has nothing left to show a complaint on.
+                raise asyncio.CancelledError
             raise TarotError(_("The tokenizer's process ended before it answered."))
 
     async def _running(self) -> asyncio.subprocess.Process:
@@ -56,7 +60,11 @@ class Asked:
         return self._process
 
     async def close(self) -> None:
-        """End the child, whatever it is doing."""
+        """End the child, whatever it is doing; nothing is asked any more."""
+        self._closed = True
+        await self._end()
+
+    async def _end(self) -> None:
         process, self._process = self._process, None
         if process is not None:
             with suppress(ProcessLookupError):

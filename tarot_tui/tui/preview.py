@@ -1,68 +1,128 @@
-"""``python -m tarot_tui.tui.preview [--template T] SRC…``: the columns and first samples of a request, as JSON.
+"""``python -m tarot_tui.tui.preview``: asked for the columns and first samples of a request, as one types it.
 
-A process of its own, so that the readers of documents (pandas, python-docx) never enter the screen's.
+A process of its own, so that the readers of documents never enter the screen's. It keeps the first rows of each
+document, so that another template, or a letter more of one, costs next to nothing. Speaks as
+:func:`tarot_tui.training.child.serve` does.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from tarot_tui.data import build, template
-from tarot_tui.data.sources import collect, columns, headers, tables
+from tarot_tui.data.sources import Header, Row, collect, tables
 from tarot_tui.data.template import Sample, Template
-from tarot_tui.errors import TarotError
+from tarot_tui.errors import BadInput
+from tarot_tui.training import child
 
 #: Samples that are shown.
 _COUNT = 6
-#: Rows of a table after which the next table is tried.
+#: Rows of a table that are kept; after them the next table is tried.
 _ROWS = 200
 
 
-def preview(sources: list[Path], template_path: Path | None) -> dict[str, object]:
-    """``tables``: name and ``[column, example]`` pairs of each; ``samples``: the first ones. Raises BadInput."""
-    files = collect(sources)
-    chosen = template.load(template_path) if template_path else None
-    if chosen:
-        template.check(chosen, template_path, [header for file in files for header in headers(file)])
-    found = [
-        {"name": " ".join(filter(None, (file.name, name if name != file.name else ""))), "columns": named}
-        for file in files
-        for name, named in columns(file).items()
-    ]
-    return {"tables": found, "samples": list(islice(_samples(files, chosen), _COUNT))}
+@dataclass(frozen=True)
+class _Beginning:
+    """A table's header and its first rows."""
+
+    header: Header
+    rows: list[Row]
+
+    def as_dict(self) -> dict[str, Any]:
+        """name: of file and section. columns: pairs of a column and the first cell of it that holds something."""
+        examples = dict.fromkeys(self.header.columns, "")
+        for row in self.rows:
+            for name, text in row.cells.items():
+                examples[name] = examples[name] or text[:200]
+        file, section = self.header.source.name, self.header.section
+        return {
+            "name": f"{file} {section}".strip(),
+            "columns": [
+                [name, text] for name, text in examples.items() if text or not name.startswith("Unnamed: ")
+            ],
+        }
 
 
-def _samples(files: list[Path], chosen: Template | None) -> Iterator[Sample]:
-    for file in files:
-        for table in tables(file):
-            if chosen is None:
-                for row in islice(table.rows(), _ROWS):
-                    yield from build.cell_samples(table, row)
-            elif patterns := chosen.fitting(table):
-                for row in islice(table.rows(), _ROWS):
-                    filled = (one.fill(row.cells, with_system=chosen.has_system) for one in patterns)
-                    yield from filter(None, filled)
+_kept: dict[Path, tuple[tuple[int, int], list[_Beginning]]] = {}
 
 
-def main() -> int:
-    """Print the preview, or the one sentence that says why there is none."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--template", type=Path)
-    parser.add_argument("sources", nargs="+", type=Path)
-    args = parser.parse_args()
-    try:
-        found = preview(args.sources, args.template)
-    except TarotError as error:
-        print(f"tarot-tui: {error}", file=sys.stderr)
-        return error.exit_code
-    print(json.dumps(found, ensure_ascii=False))
-    return 0
+def preview(request: dict[str, Any], _say: Callable[[str], None] = lambda _line: None) -> dict[str, Any]:
+    """What a request would make.
+
+    ``root``: the project. ``sources``: paths in it. ``template``: a path in it, '' for one sample per cell. ``text``:
+    what the template is to be, null for what it is. Returns ``tables`` (see :class:`_Beginning`), ``samples`` (the
+    first ones), ``problems`` (sentences about files that cannot be read). Raises BadInput as a build would.
+    """
+    root = Path(request["root"])
+    found, problems = [], []
+    for file in collect([root / source for source in request["sources"]]):
+        try:
+            found += _beginnings(file)
+        except BadInput as error:
+            problems.append(str(error))
+    rules = _rules(root, request)
+    if rules:
+        path = root / request["template"]
+        template.check(rules, path, [one.header for one in found])
+    return {
+        "tables": [one.as_dict() for one in found],
+        "samples": list(islice(_samples(found, rules), _COUNT)),
+        "problems": problems,
+    }
+
+
+def _beginnings(file: Path) -> list[_Beginning]:
+    now = file.stat()
+    stamp = (now.st_size, now.st_mtime_ns)
+    if _kept.get(file, ((), []))[0] != stamp:
+        _kept[file] = (
+            stamp,
+            [
+                _Beginning(table.head(), list(islice(table.rows(), _ROWS)))
+                for table in tables(file, preview=True)
+            ],
+        )
+    return _kept[file][1]
+
+
+def _samples(found: list[_Beginning], rules: Template | None) -> Iterator[Sample]:
+    for one in found:
+        patterns = rules.fitting(one.header) if rules else []
+        for row in one.rows:
+            if rules is None:
+                yield from build.cell_samples(one.header, row)
+            else:
+                filled = (pattern.fill(row.cells, with_system=rules.has_system) for pattern in patterns)
+                yield from filter(None, filled)
+
+
+def _rules(root: Path, request: dict[str, Any]) -> Template | None:
+    if not request["template"]:
+        return None
+    path = root / request["template"]
+    if request.get("text") is None:
+        return template.load(path)
+    with _written(path, request["text"]) as draft:
+        try:
+            return template.load(draft)
+        except BadInput as error:
+            raise BadInput(str(error).replace(str(draft), path.name)) from None
+
+
+@contextmanager
+def _written(path: Path, text: str) -> Iterator[Path]:
+    """``text`` in a file beside ``path``, since a template may name other files from where it is."""
+    with tempfile.NamedTemporaryFile(prefix=f".{path.name}.", suffix=".part", dir=path.parent) as file:
+        file.write(text.encode("utf-8", "replace"))
+        file.flush()
+        yield Path(file.name)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    child.serve(preview)

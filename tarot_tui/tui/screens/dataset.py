@@ -62,6 +62,7 @@ class DatasetScreen(StepScreen):
             quiet=True,
         ),
         Key("b", "b", "build", N_("build"), N_("Build the dataset, also when it has been built before.")),
+        Key("t", "t", "template", N_("template"), N_("Write the template, and see what it makes meanwhile.")),
         Key("v", "v", "view", N_("view"), N_("Page through the samples of the dataset that is built.")),
         Key("c", "c", "check", N_("check"), N_("Say what is wrong with its samples, and fix it.")),
     )
@@ -286,6 +287,29 @@ class DatasetScreen(StepScreen):
         ]
         self.query_one("#report", Static).update(Content("\n".join(lines)))
         self.query_one(FindingList).show([Finding(**found) for found in report.get("findings", [])])
+
+    def action_template(self) -> None:
+        """Write the chosen template, or a new one; what it makes is shown meanwhile."""
+        from tarot_tui.tui.screens.template import TemplateScreen, skeleton
+
+        chosen = self.query_one("#template", Choice).value
+        name = chosen or self._free_template()
+        path = self.project.templates / name
+        draft = skeleton(self.query_one(RequestPreview).tables)
+
+        def saved(whether: bool | None) -> None:
+            if whether:
+                self.look()
+                self.query_one("#template", Choice).choose(name)
+                self._touched()
+
+        self.app.push_screen(TemplateScreen(self.project, path, self.sources(), draft), saved)
+
+    def _free_template(self) -> str:
+        taken = {path.name for path in self.project.templates.glob("*.yaml")}
+        return next(
+            name for name in ("mine.yaml", *(f"mine-{i}.yaml" for i in range(2, 1000))) if name not in taken
+        )
 
     # ---- what was built
 

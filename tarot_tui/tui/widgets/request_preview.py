@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from rich.table import Table
@@ -17,7 +18,9 @@ from tarot_tui.errors import TarotError
 from tarot_tui.locale import _
 from tarot_tui.project import Project
 from tarot_tui.text import one_line, plain
-from tarot_tui.tui import child
+from tarot_tui.tui.asked import Asked
+
+_MODULE = "tarot_tui.tui.preview"
 
 #: Seconds without a change before a preview is read.
 _PAUSE = 0.3
@@ -34,35 +37,59 @@ class RequestPreview(Vertical):
     RequestPreview #columns { margin-top: 1; }
     """
 
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._reader = Asked(_MODULE)
+        #: The tables of the documents as last read: ``name``, and ``columns`` with an example each.
+        self.tables: list[dict[str, Any]] = []
+
     def compose(self) -> ComposeResult:
         """A heading, the samples, the columns."""
         yield Static(id="heading", markup=False)
         yield Static(id="samples", markup=False)
         yield Static(id="columns", markup=False)
 
-    def preview(self, project: Project, sources: Sequence[str], template: str) -> None:
-        """Show what ``sources`` would give; ``template`` is a path, or empty for one sample per cell."""
+    def preview(
+        self, project: Project, sources: Sequence[str], template: str, text: str | None = None
+    ) -> None:
+        """Show what ``sources`` would give.
+
+        ``template`` is a path, or empty for one sample per cell; ``text`` what it is to be, when that is not saved.
+        """
         if not sources:
             self.workers.cancel_group(self, "preview")
             self._show("", "", Content(""))
             return
-        self.run_worker(self._read(project, list(sources), template), group="preview", exclusive=True)
+        request = {
+            "root": str(project.root.resolve()),
+            "sources": list(sources),
+            "template": template,
+            "text": text,
+        }
+        # A call, not a coroutine: one that is replaced before it began would be left unawaited.
+        self.run_worker(partial(self._read, request), group="preview", exclusive=True)
 
-    async def _read(self, project: Project, sources: list[str], template: str) -> None:
+    async def on_unmount(self) -> None:
+        """End the child that reads."""
+        await self._reader.close()
+
+    async def _read(self, request: dict[str, Any]) -> None:
         await asyncio.sleep(_PAUSE)
-        argv = [*(["--template", template] if template else []), "--", *sources]
         try:
-            found = (await child.ask(project, "tarot_tui.tui.preview", argv)).expect_success()
+            found = await self._reader.ask(request)
         except TarotError as error:
-            self._show(Content.styled(str(error), "$text-error"), "", Content(""))
+            # The columns stay: they are what one needs to mend it.
+            self._show(Content.styled(plain(str(error)), "$text-error"), "", None)
             return
+        self.tables = found["tables"]
         heading = Content.styled(_("The first samples"), "bold $primary")
         self._show(heading, _samples(found), _columns(found))
 
-    def _show(self, heading: Content | str, samples: Table | str, columns: Content) -> None:
+    def _show(self, heading: Content | str, samples: Table | str, columns: Content | None) -> None:
         self.query_one("#heading", Static).update(heading)
         self.query_one("#samples", Static).update(samples)
-        self.query_one("#columns", Static).update(columns)
+        if columns is not None:
+            self.query_one("#columns", Static).update(columns)
 
 
 def _samples(found: dict[str, Any]) -> Table | str:
@@ -87,4 +114,5 @@ def _columns(found: dict[str, Any]) -> Content:
         lines.append(
             Content.styled(f"{one_line(table['name'], 60)}  ", "bold") + Content(one_line(named, 400))
         )
+    lines += [Content.styled(one_line(problem), "$text-warning") for problem in found["problems"]]
     return Content("\n").join(lines)
