@@ -189,8 +189,11 @@ def _pasted(args: Namespace) -> str:
         if sys.stdin.isatty():
             say(args, _("Paste the answer, then press Enter and Ctrl-D:"))
         return sys.stdin.buffer.read().decode("utf-8", "replace")
+    from tarot_tui.data.sources.encoding import detect, lines
+
+    path = Path(args.paste)
     try:
-        return Path(args.paste).read_text("utf-8-sig", "replace")
+        return "".join(lines(path, detect(path)))
     except OSError as error:
         raise BadInput(
             _("{file} cannot be read: {reason}.").format(file=args.paste, reason=error.strerror)

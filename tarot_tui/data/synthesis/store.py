@@ -1,8 +1,9 @@
 """What was answered, kept beside the dataset in ``data/<name>.synth/``: paid once, never asked again.
 
-``answers.jsonl`` has one line for each row answered, appended as it comes, from jobs and pastes alike; ``rejects.jsonl``
-the pairs and rows set aside, each with its reason; ``trace.jsonl`` one line for each sample of the dataset, in its
-order: where it comes from and who wrote it; ``prompts/<hash>.json`` the words behind every prompt hash.
+``answers.jsonl``: a line for each row answered, appended as it comes, from jobs and pastes alike. ``rejects.jsonl``: the
+pairs and rows set aside, each with its reason. ``forgotten.jsonl``: answers that were to be asked anew.
+``trace.jsonl``: a line for each sample of the dataset, in its order: where it comes from and who wrote it.
+``prompts/<hash>.json``: the words behind every prompt hash.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from tarot_tui.project import Project, write_text
 
 ANSWERS = "answers.jsonl"
 REJECTS = "rejects.jsonl"
+FORGOTTEN = "forgotten.jsonl"
 TRACE = "trace.jsonl"
 
 
@@ -115,13 +117,14 @@ class Store:
         }
 
     def forget(self, prompt_sha256: str, rows: set[str]) -> None:
-        """Leave out what was answered to this prompt for these rows (their hashes), so that they are asked anew."""
+        """Move what was answered to this prompt for these rows (their hashes) to ``forgotten.jsonl``: to be asked anew."""
         path = self.folder / ANSWERS
-        kept = [
-            line
-            for line in _lines(path)
-            if line.get("prompt_sha256") != prompt_sha256 or line.get("row_sha256") not in rows
-        ]
+        kept = []
+        for line in _lines(path):
+            if line.get("prompt_sha256") == prompt_sha256 and line.get("row_sha256") in rows:
+                files.append_json(self.folder / FORGOTTEN, line)
+            else:
+                kept.append(line)
         if path.exists():
             write_text(path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept))
 

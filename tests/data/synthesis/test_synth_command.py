@@ -44,6 +44,7 @@ def test_it_asks_follows_and_says_what_came_of_it(synth, chat, project):
     assert json.loads(out)["samples"] == 16 and len(chat.requests) == 8
     code, out, _err = synth("--json", "--anew", "--rows", "1", at=chat)
     assert len(chat.requests) == 9 and json.loads(out)["samples"] == 16
+    assert (project.data / "reader.synth" / "forgotten.jsonl").read_text().count("\n") == 1
 
 
 def test_rows_leave_the_machine_only_after_a_yes(synth, project):
@@ -131,8 +132,8 @@ def test_by_hand_a_prompt_goes_out_and_what_comes_back_is_the_dataset(synth, wri
     assert (
         code == 0 and "3 rows, 5 more to come" in err and "Card: Fool" in out and "Card: Emperor" not in out
     )
-    back = "好的：\n```json\n" + json.dumps(pasted(out))[:-1].replace('"', "“", 0) + ",]\n```\n"
-    code, said, _err = synth("--paste", written("back.txt", back), "--model", "some chat")
+    back = "好的：\n```json\n" + json.dumps(pasted(out))[:-1] + ",]\n```\n"
+    code, said, _err = synth("--paste", written("back.txt", back.encode("utf-16")), "--model", "some chat")
     assert code == 0 and "mended" in said and "3 pairs of 3 rows taken; 5 rows are still" in said
     trace = lines(project.data / "reader.synth" / "trace.jsonl")
     assert [(line["row"], line["model"], line["job"]) for line in trace] == [
