@@ -1,99 +1,158 @@
-"""A Hugging Face hub with datasets, as its client sees it: ``/api/datasets`` and ``/datasets/…/resolve`` on loopback."""
+"""A Hugging Face hub that takes uploads: a thread on a free port of 127.0.0.1, asked by the hub's own client.
+
+Written from huggingface_hub's ``hf_api.py``, ``_commit_api.py`` and ``lfs.py``: repositories, the question which files
+are large, the Git LFS batch call, the upload by hash, the commit. Set ``HF_ENDPOINT`` to :attr:`FakeHub.url` and
+``HF_HUB_DISABLE_XET=1`` in the process that is to use it.
+"""
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
-
-
-class Hub:
-    """Its datasets: name → path → bytes; cards: name → what the YAML of the README says.
-
-    ``refuse``: name → (status, X-Error-Code) with which everything about it is answered. ``asked``: method and path
-    of every request. ``cut``: files whose bytes end in the middle, once.
-    """
-
-    def __init__(self) -> None:
-        self.datasets: dict[str, dict[str, bytes]] = {}
-        self.cards: dict[str, dict[str, Any]] = {}
-        self.refuse: dict[str, tuple[int, str]] = {}
-        self.asked: list[str] = []
-        self.cut: set[str] = set()
-        self.endpoint = ""
+TOKEN = "hf_" + "t" * 34
 
 
-@contextmanager
-def serve() -> Iterator[Hub]:
-    """A hub that answers until the end of the block."""
-    hub = Hub()
+@dataclass
+class Repository:
+    """private: whether only its owner reads it. files: what the last commit holds."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    private: bool
+    files: dict[str, bytes] = field(default_factory=dict)
+    commits: list[str] = field(default_factory=list)
 
-        def do_GET(self) -> None:
-            path = unquote(urlsplit(self.path).path)
-            hub.asked.append(f"{self.command} {path}")
-            kind, _, rest = path.removeprefix("/").partition("datasets/")
-            name = "/".join(rest.split("/")[:2])
-            after = rest.removeprefix(name).removeprefix("/")
-            if name in hub.refuse:
-                status, code = hub.refuse[name]
-                return self._answer(status, b"", {"X-Error-Code": code})
-            if name not in hub.datasets:
-                return self._answer(401, b"", {"X-Error-Code": "RepoNotFound"})
-            if kind == "api/":
-                return self._about(name, after)
-            _resolve, _revision, file = after.split("/", 2)
-            content = hub.datasets[name].get(file)
-            if content is None:
-                return self._answer(404, b"", {"X-Error-Code": "EntryNotFound"})
-            headers = {"ETag": f'"{hashlib.sha256(content).hexdigest()}"', "X-Repo-Commit": COMMIT}
-            start = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").split("-")[0])
-            if start:
-                headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
-            if self.command == "GET" and file in hub.cut:
-                hub.cut.discard(file)
-                return self._answer(200, content, headers, send=len(content) // 2)
-            self._answer(206 if start else 200, content[start:], headers)
 
-        do_HEAD = do_GET
+@dataclass
+class FakeHub:
+    """A context manager. declined_commits: so many commits are declined. readonly: the token may only read."""
 
-        def _about(self, name: str, after: str) -> None:
-            revision = after.removeprefix("revision/")
-            if revision not in ("", "main", COMMIT):
-                return self._answer(404, b"", {"X-Error-Code": "RevisionNotFound"})
-            files = hub.datasets[name]
-            siblings = [{"rfilename": path, "size": len(content)} for path, content in files.items()]
-            card = {"cardData": hub.cards[name]} if name in hub.cards else {}
-            about = {"id": name, "sha": COMMIT, "siblings": siblings, "tags": [], **card}
-            self._answer(200, json.dumps(about).encode(), {"Content-Type": "application/json"})
+    repositories: dict[str, Repository] = field(default_factory=dict)
+    objects: dict[str, bytes] = field(default_factory=dict)
+    uploads: list[str] = field(default_factory=list)
+    declined_commits: int = 0
+    readonly: bool = False
 
-        def _answer(self, status: int, body: bytes, headers: dict[str, str], send: int | None = None) -> None:
-            self.send_response(status)
-            for key, value in headers.items():
-                self.send_header(key, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(body[:send])
-            if send is not None:
-                self.close_connection = True
+    def __enter__(self) -> FakeHub:
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": self}))
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+        return self
 
-        def log_message(self, *_words: object) -> None:
-            pass
+    def __exit__(self, *_exception: object) -> None:
+        self.server.shutdown()
+        self.server.server_close()
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        hub.endpoint = f"http://127.0.0.1:{server.server_port}"
-        thread = Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield hub
-        server.shutdown()
-        thread.join()
+    @property
+    def url(self) -> str:
+        """What to set as HF_ENDPOINT."""
+        return f"http://127.0.0.1:{self.server.server_address[1]}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    hub: FakeHub
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_args: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        name = "/".join(self.path.split("?")[0].removeprefix("/api/models/").split("/")[:2])
+        repository = self.hub.repositories.get(name)
+        if repository is None:
+            return self._answer({"error": "Repository not found"}, 404, {"X-Error-Code": "RepoNotFound"})
+        self._answer({"id": name, "private": repository.private, "sha": "0" * 40, "siblings": []})
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.headers.get("Authorization") != f"Bearer {TOKEN}":
+            return self._answer({"error": "Invalid username or password."}, 401)
+        if self.hub.readonly:
+            return self._answer({"error": "Forbidden: you must use a write token"}, 403)
+        path = self.path.split("?")[0]
+        if path == "/api/repos/create":
+            return self._create(json.loads(body))
+        if path == "/api/validate-yaml":
+            return self._answer({"errors": [], "warnings": []})
+        if path.endswith("/info/lfs/objects/batch"):
+            return self._batch(json.loads(body))
+        name = "/".join(path.removeprefix("/api/models/").split("/")[:2])
+        if "/preupload/" in path:
+            return self._preupload(json.loads(body))
+        if "/commit/" in path:
+            return self._commit(self.hub.repositories[name], name, body)
+        self._answer({"error": f"unknown path {path}"}, 404)
+
+    def _create(self, body: dict[str, Any]) -> None:
+        name = f"{body.get('organization') or 'me'}/{body['name']}"
+        if name in self.hub.repositories:
+            return self._answer(
+                {"error": "You already created this model repo", "url": f"{self.hub.url}/{name}"}, 409
+            )
+        private = body.get("private") or body.get("visibility") == "private"
+        self.hub.repositories[name] = Repository(bool(private))
+        self._answer({"url": f"{self.hub.url}/{name}", "name": name})
+
+    def _preupload(self, body: dict[str, Any]) -> None:
+        large = (".gguf", ".safetensors")
+        files = [
+            {
+                "path": one["path"],
+                "uploadMode": "lfs" if one["path"].endswith(large) else "regular",
+                "shouldIgnore": False,
+                "oid": None,
+            }
+            for one in body["files"]
+        ]
+        self._answer({"files": files, "commitOid": "0" * 40})
+
+    def _batch(self, body: dict[str, Any]) -> None:
+        objects = []
+        for one in body["objects"]:
+            found: dict[str, Any] = {"oid": one["oid"], "size": one["size"]}
+            if one["oid"] not in self.hub.objects:
+                found["actions"] = {"upload": {"href": f"{self.hub.url}/upload/{one['oid']}"}}
+            objects.append(found)
+        self._answer({"transfer": "basic", "objects": objects})
+
+    def do_PUT(self) -> None:
+        oid = self.path.rpartition("/")[2]
+        length = int(self.headers["Content-Length"])
+        data = self.rfile.read(length)
+        if hashlib.sha256(data).hexdigest() != oid:
+            return self._answer({"error": "hash mismatch"}, 400)
+        self.hub.objects[oid] = data
+        self.hub.uploads.append(oid)
+        self._answer({})
+
+    def _commit(self, repository: Repository, name: str, body: bytes) -> None:
+        if self.hub.declined_commits:
+            self.hub.declined_commits -= 1
+            return self._answer({"error": "The commit is out of order"}, 400)
+        for line in body.splitlines():
+            entry = json.loads(line)
+            value = entry["value"]
+            if entry["key"] == "header":
+                repository.commits.append(value["summary"])
+            elif entry["key"] == "file":
+                repository.files[value["path"]] = base64.b64decode(value["content"])
+            elif entry["key"] == "lfsFile":
+                if value["oid"] not in self.hub.objects:
+                    return self._answer({"error": f"LFS object {value['oid']} was not uploaded"}, 400)
+                repository.files[value["path"]] = self.hub.objects[value["oid"]]
+        url = f"{self.hub.url}/{name}/commit/{'1' * 40}"
+        self._answer({"commitUrl": url, "commitOid": "1" * 40, "hookOutput": ""})
+
+    def _answer(self, value: Any, code: int = 200, headers: dict[str, str] | None = None) -> None:
+        data = json.dumps(value).encode()
+        self.send_response(code)
+        for key, text in (headers or {}).items():
+            self.send_header(key, text)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
