@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 from tarot_tui.data.sources import contained
 from tarot_tui.data.sources.collecting import collect
@@ -26,11 +27,14 @@ __all__ = [
     "columns",
     "file_name",
     "headers",
+    "kind",
     "read_rows",
     "tables",
 ]
 
 _EXAMPLE_ROWS = 50
+#: Any of these sets of columns makes a sample.
+_SAMPLES = ({"instruction", "output"}, {"messages"}, {"conversations"})
 
 
 def _unheard(_finding: Finding) -> None:
@@ -60,6 +64,20 @@ def tables(
                 file=shown(path), reason=one_line(error.strerror or str(error), 120)
             )
         ) from None
+
+
+def kind(path: Path) -> Literal["rows", "samples"]:
+    """Whether ``path`` holds training samples already (Alpaca, ShareGPT, OpenAI messages), or rows to make some of.
+
+    Told by the columns of JSON, JSON lines and parquet; what cannot be read holds rows, and its reader will complain.
+    """
+    if path.suffix.lower() not in (".json", ".jsonl", ".parquet"):
+        return "rows"
+    try:
+        found = {column for one in headers(path) for column in one.columns}
+    except BadInput:
+        return "rows"
+    return "samples" if any(columns <= found for columns in _SAMPLES) else "rows"
 
 
 def read_rows(path: Path) -> Iterator[Row]:
