@@ -113,13 +113,13 @@ def _report(args: Namespace, result: dict, job: Path) -> None:
 
 
 def _found(job: Path) -> list[Finding]:
-    """What the job had to say, each once: an attempt that went on says some of it again."""
+    """What came of the asking, each once: an attempt that went on says some of it again. The sources were told before."""
     from tarot_tui.jobs import files
 
     said = {}
     for line in (job / files.EVENTS).read_text("utf-8", "replace").splitlines():
         event = json.loads(line) if line.startswith("{") and line.endswith("}") else {}
-        if event.get("kind") == "finding":
+        if event.get("kind") == "finding" and event["id"].startswith("synth."):
             said[event["id"]] = Finding(
                 *(event[key] for key in ("id", "severity", "text", "evidence", "fix"))
             )

@@ -91,6 +91,7 @@ def read(project: Project, sources: Sequence[Path], prompt: Prompt, where: Path)
             found.findings.append(Finding("data.unreadable", "error", one_line(str(error), 400)))
     if not fitting:
         raise BadInput(_no_table(prompt, where, left_out))
+    found.findings += [_left_out(prompt, header) for header in left_out]
     return found
 
 
@@ -132,6 +133,15 @@ def _row_sha256(prompt: Prompt, row: Row) -> str:
 
 def _wanted(prompt: Prompt, table: Header) -> bool:
     return table.kind != "sheet" or prompt.sheets is None or table.section in prompt.sheets
+
+
+def _left_out(prompt: Prompt, header: Header) -> Finding:
+    column = next(column for column in prompt.columns if column not in header.columns)
+    text = _("{place}: left out, there is no column '{column}'.").format(
+        place=one_line(f"{header.source.name} {header.section}".strip()), column=one_line(column, 60)
+    )
+    # Paragraphs and lines have no columns to be misspelt: nobody meant them.
+    return Finding("data.table_left_out", "info" if header.kind == "text" else "warning", text)
 
 
 def _no_table(prompt: Prompt, where: Path, left_out: Sequence[Header]) -> str:

@@ -216,4 +216,5 @@ def test_the_shipped_prompts_fit_the_shipped_deck(tmp_path, capsys):
                  "--endpoint", "ollama", "--model", "m", "--estimate", "--json", "--project", str(project.root)]
             )  # fmt: skip
             found = json.loads(capsys.readouterr().out)
+            assert any("占卜問答.csv: left out" in one["text"] for one in found["findings"])
             assert code == 0 and found["rows"] == 78 and persona in found["example"][0]["content"]
