@@ -14,12 +14,16 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import pyte
 import pytest
+
+from tarot_tui.jobs import spec, status
+from tarot_tui.jobs.identity import is_alive
+from tarot_tui.project import Project
 
 # Private sequences (keyboard protocols, mode queries) that pyte would print as text.
 _UNKNOWN_TO_PYTE = re.compile(
@@ -111,13 +115,57 @@ class Terminal:
             self.process.wait()
 
 
+#: Says how far it is until it is asked to stop.
+COUNTER = """
+import time
+from tarot_tui.jobs import worker
+for step in range(1, 10_000):
+    if worker.stop_requested():
+        worker.result("stopped")
+        break
+    worker.progress(step, None)
+    print("step", step)
+    time.sleep(0.05)
+"""
+
+
+@pytest.fixture
+def counting(project: Project) -> Iterator[Path]:
+    """A job called ``deck`` that is still to be started; nothing of it lives after the test."""
+    folder = spec.create(project, "train", "deck", ["{python}", "-c", COUNTER], {})
+    yield folder
+    for who in (status.read(folder).supervisor, status.read(folder).worker):
+        if is_alive(who):
+            with suppress(ProcessLookupError):
+                os.kill(who.pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def goes_on() -> Callable[[Path, status.Status], status.Status]:
+    """Waits until a job is further than it was, with the same supervisor and worker, and gives its status."""
+
+    def wait(folder: Path, before: status.Status) -> status.Status:
+        deadline = time.monotonic() + 20
+        while not (status.read(folder).step or 0) > (before.step or 0) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        after = status.read(folder)
+        assert after.step > (before.step or 0)
+        assert (after.worker, after.supervisor) == (before.worker, before.supervisor)
+        assert is_alive(after.worker) and is_alive(after.supervisor)
+        return after
+
+    return wait
+
+
 @pytest.fixture
 def terminal() -> Iterator[Callable[..., Terminal]]:
-    """Starts ``tarot-tui`` with the given arguments in a terminal of its own; closed after the test."""
+    """Starts ``tarot-tui`` (or another program) with the given arguments in a terminal of its own; closed after the test."""
     opened: list[Terminal] = []
 
-    def open_terminal(*arguments: str, cwd: Path, **size: int) -> Terminal:
-        opened.append(Terminal([sys.executable, "-m", "tarot_tui", *arguments], cwd, **size))
+    def open_terminal(
+        *arguments: str, cwd: Path, program: Sequence[str] = (sys.executable, "-m", "tarot_tui"), **size: int
+    ) -> Terminal:
+        opened.append(Terminal([*program, *arguments], cwd, **size))
         return opened[-1]
 
     yield open_terminal
