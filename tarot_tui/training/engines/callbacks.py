@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from tarot_tui.jobs import files, worker
 from tarot_tui.locale import _
@@ -123,6 +123,38 @@ class Requests(TrainerCallback):
         """Note the checkpoint."""
         if state.is_world_process_zero:
             worker.event("checkpoint", step=state.global_step)
+
+
+class BetweenLogs(TrainerCallback):
+    """Keeps the loss since the last log line with each checkpoint, so that the first line after a resume is the same too.
+
+    Trainer averages over the steps between two lines and begins anew when it resumes; it offers no way in, so this
+    reaches for its ``_tr_loss`` and ``_globalstep_last_logged``. To be added last: only then is it known what this step
+    will do.
+    """
+
+    _NAME = "BetweenLogs"
+
+    def __init__(self, trainer: Trainer) -> None:
+        self._trainer = trainer
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_unused: Any
+    ) -> None:
+        """Go on with what the checkpoint kept."""
+        if kept := state.stateful_callbacks.get(self._NAME):
+            self._trainer._tr_loss += kept["loss"]
+            self._trainer._globalstep_last_logged = kept["since"]
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_unused: Any
+    ) -> None:
+        """Keep it, on all ranks at once, if a checkpoint is about to be saved; the log line of this step comes before."""
+        if control.should_save:
+            loss = self._trainer.accelerator.gather(self._trainer._tr_loss).mean().item()
+            kept = {"loss": loss, "since": self._trainer._globalstep_last_logged}
+            logged = {"loss": 0.0, "since": state.global_step}
+            state.stateful_callbacks[self._NAME] = logged if control.should_log else kept
 
 
 def _agreed(args: TrainingArguments) -> tuple[bool, bool]:

@@ -27,7 +27,7 @@ from tarot_tui.training.adapter import find_adapter
 from tarot_tui.training.base import check, fingerprint
 from tarot_tui.training.encode import load_tokenizer
 from tarot_tui.training.engines.batches import Collator, gives_chosen_logits
-from tarot_tui.training.engines.callbacks import Requests, TrainerLog
+from tarot_tui.training.engines.callbacks import BetweenLogs, Requests, TrainerLog
 from tarot_tui.training.engines.checkpoints import last_complete, step_of
 from tarot_tui.training.parallel import shared
 from tarot_tui.training.recipe import Recipe
@@ -189,6 +189,7 @@ def make_trainer(
         callbacks=[TrainerLog(folder / files.METRICS), Requests()],
     )
     trainer.remove_callback(transformers.PrinterCallback)
+    trainer.add_callback(BetweenLogs(trainer))
     return trainer
 
 
