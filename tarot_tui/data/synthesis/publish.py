@@ -14,7 +14,7 @@ from tarot_tui.data import registry, samples
 from tarot_tui.data.build import FileReport, check_name, record_path
 from tarot_tui.data.synthesis.prompt import Prompt
 from tarot_tui.data.synthesis.reply import Pair
-from tarot_tui.data.synthesis.rows import Item, Rows
+from tarot_tui.data.synthesis.rows import Item, Rows, file_sha256
 from tarot_tui.data.synthesis.store import TRACE, Answered, Store, trace
 from tarot_tui.errors import BadInput
 from tarot_tui.locale import _
@@ -98,7 +98,8 @@ def _traces(told: Iterable[tuple[Item, Answered]]) -> Iterator[Sample]:
 def _record(
     project: Project, name: str, prompt_file: Path, rows: Rows, told: Sequence[tuple[Item, Answered]]
 ) -> dict[str, Any]:
-    """What :func:`tarot_tui.data.build.read_record` describes; the prompt file stands where a template would."""
+    """What :func:`tarot_tui.data.build.read_record` describes, without a template but with ``prompt``: ``path`` and
+    ``sha256`` of the file, and ``prompt_sha256`` of what it says, by which answers are known."""
     files = {path: FileReport(path, sha256=sha256) for path, sha256 in rows.files.items()}
     for item in rows.items:
         files[item.source].rows += 1
@@ -109,7 +110,11 @@ def _record(
         "built": datetime.now(UTC).isoformat(timespec="seconds"),
         "samples": sum(file.samples for file in files.values()),
         "template": None,
-        "prompt": {"path": project.relative(prompt_file), "sha256": told[0][1].by.prompt_sha256},
+        "prompt": {
+            "path": project.relative(prompt_file),
+            "sha256": file_sha256(prompt_file) if prompt_file.is_file() else "",
+            "prompt_sha256": told[0][1].by.prompt_sha256,
+        },
         "sources": [asdict(file) for file in files.values()],
     }
 

@@ -76,7 +76,7 @@ def read(project: Project, sources: Sequence[Path], prompt: Prompt, where: Path)
         # As UTF-8 can hold it: bytes of a name that are none become U+FFFD.
         name = os.fsencode(project.relative(path)).decode("utf-8", "replace")
         try:
-            found.files[name] = _sha256(path)
+            found.files[name] = file_sha256(path)
             for table in tables(path, note=found.findings.append):
                 if not _wanted(prompt, table):
                     continue
@@ -164,6 +164,7 @@ def _no_table(prompt: Prompt, where: Path, left_out: Sequence[Header]) -> str:
     )
 
 
-def _sha256(path: Path) -> str:
+def file_sha256(path: Path) -> str:
+    """Of a file's bytes. Raises OSError."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

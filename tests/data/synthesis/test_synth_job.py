@@ -10,6 +10,7 @@ import threading
 import pytest
 
 from tarot_tui.data import dataset
+from tarot_tui.data.build import read_record
 from tarot_tui.data.synthesis import launch
 from tarot_tui.data.synthesis.limits import Limits
 from tarot_tui.errors import Refused
@@ -38,6 +39,9 @@ def test_every_sample_leads_back_to_its_row_prompt_and_model(project, asked, req
         "sources/cards.csv", "", 8, "writer", "job",
     )  # fmt: skip
     assert dataset.load(project, "reader")[15]["instruction"].startswith("Moon")
+    record = read_record(project, "reader")
+    assert record["prompt"]["path"] == "prompts/reader.yaml" and record["sources"][0]["samples"] == 16
+    assert record["prompt"]["prompt_sha256"] == last["prompt_sha256"] == request.prompt.sha256
     words = json.loads(
         (project.data / "reader.synth" / "prompts" / f"{last['prompt_sha256']}.json").read_text()
     )
