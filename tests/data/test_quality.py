@@ -160,3 +160,18 @@ def test_changes_without_their_sample_are_told(checked, project, registered):
     registered("deck", GOOD)
     (finding,) = check(project, "deck").findings
     assert finding.id == "data.vanished" and "4" in finding.evidence
+
+
+@pytest.mark.parametrize("piece", [
+    "password ", "eyJabcdefghijk-", "a.b-", "4 ", "+1 2", "09", "\x1b]", "ÃÂ", "sk-", "-----BEGIN ", "A1234567", "👨\u200d", "\u200b", "密碼 是",
+])  # fmt: skip
+def test_texts_made_to_be_slow_are_not(checked, piece):
+    many = 200_000
+    for text in (
+        piece * (many // len(piece)),
+        piece + " " * many,
+        piece + "1" * many,
+        piece + "a-" * (many // 2),
+    ):
+        found, _report = checked(sample("?", text))
+        assert isinstance(found, dict)

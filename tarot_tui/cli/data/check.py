@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tarot_tui.cli.output import emit, findings, project_of, say
 from tarot_tui.errors import BadInput
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Cells of the longest bar.
 _BAR = 40
+#: Numbers of samples that are printed in JSON.
+_NUMBERS = 100_000
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -55,7 +57,10 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> int:
-    """``--json``: the fields of ``quality.check.Report``, ``lengths`` (``training.lengths.Lengths`` or null), ``fixed``."""
+    """``--json``: the fields of ``quality.check.Report``, ``lengths`` (``training.lengths.Lengths`` or null), ``fixed``.
+
+    Of the samples of a finding, the first 100,000 numbers are printed.
+    """
     from tarot_tui.data.quality.check import check
     from tarot_tui.data.quality.fixes import fix
 
@@ -69,12 +74,17 @@ def run(args: Namespace) -> int:
     lengths = _lengths(project, args)
     found = [*report.findings, *(lengths.findings if lengths else [])]
     if args.json:
-        told = {"findings": [finding.as_dict() for finding in found], "fixed": [vars(one) for one in fixed]}
+        told = {"findings": [_bounded(finding) for finding in found], "fixed": [vars(one) for one in fixed]}
         emit(report.as_dict() | told | {"lengths": lengths.as_dict() if lengths else None})
         return int(has_errors(found))
     say(args, *map(_done, fixed), *_about(report, lengths), "")
     say(args, *_told(found, args.name))
     return int(has_errors(found))
+
+
+def _bounded(finding: Finding) -> dict[str, Any]:
+    found = finding.as_dict()
+    return found | ({"samples": found["samples"][:_NUMBERS]} if "samples" in found else {})
 
 
 def _lengths(project: Project, args: Namespace) -> Lengths | None:

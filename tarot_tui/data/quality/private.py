@@ -70,13 +70,13 @@ SECRETS = (
             r"\b(?:hf_[A-Za-z0-9]{30,}|gh[pousr]_[A-Za-z0-9]{36,}|github_pat_\w{40,}|glpat-[\w-]{20,}"
             r"|sk-(?:proj-|ant-[\w]+-)?[A-Za-z0-9_-]{20,}|sk_live_[A-Za-z0-9]{20,}|xox[abprs]-[A-Za-z0-9-]{10,}"
             r"|(?:AKIA|ASIA)[A-Z0-9]{16}|AIza[\w-]{35}|npm_[A-Za-z0-9]{36}|pypi-[\w-]{50,}"
-            r"|eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,})"
+            r"|eyJ[\w-]{10,2000}\.eyJ[\w-]{10,4000}\.[\w-]{10,})"
         ),
     ),
     Kind(
         "[password]",
         re.compile(
-            r"(?:(?i:\b(?:password|passwd|pwd|secret|api[_ -]?key))|密碼|密码)\s*(?:is|是|為|为)?\s*[:=：]\s*[\"'「]?"
+            r"(?:(?i:\b(?:password|passwd|pwd|secret|api[_ -]?key))|密碼|密码)\s{0,3}(?:is|是|為|为)?\s{0,3}[:=：]\s{0,3}[\"'「]?"
             r"(?P<private>[^\s\"'」,，。;；]{6,64})"
         ),
         _guessable,
