@@ -25,6 +25,8 @@ from tarot_tui.training.encode import Sample, encode, load_tokenizer, special_id
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+MODULE = "tarot_tui.training.lengths"
+
 _BATCH = 256
 #: Bars of the histogram, about.
 _BARS = 10
@@ -222,7 +224,7 @@ def measure_in_child(
     """
     request = {"project": str(project.root.resolve()), "name": name, "model": model, "cutoff_len": cutoff_len}
     failed = _("The tokens could not be counted: {reason}")
-    return from_dict(child.ask("tarot_tui.training.lengths", request, failed, say))
+    return from_dict(child.ask(MODULE, request, failed, say))
 
 
 def _measure(request: dict[str, Any], say: Say) -> dict[str, Any]:

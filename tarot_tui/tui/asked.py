@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -18,8 +19,9 @@ _LINE = 1 << 24
 class Asked:
     """Speaks with the :func:`.child.serve` of a module. The child starts with the first question."""
 
-    def __init__(self, module: str) -> None:
-        self._module = module
+    def __init__(self, command: Sequence[str]) -> None:
+        """``command``: the command line of the child."""
+        self._command = list(command)
         self._process: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
         self._closed = False
@@ -49,7 +51,7 @@ class Asked:
     async def _running(self) -> asyncio.subprocess.Process:
         if self._process is None or self._process.returncode is not None:
             self._process = await asyncio.create_subprocess_exec(
-                *child.command(self._module),
+                *self._command,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,

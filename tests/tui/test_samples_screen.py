@@ -13,6 +13,7 @@ from textual.widgets import Input
 from tarot_tui.data import dataset, overlay, registry, samples
 from tarot_tui.data.overlay import Wish
 from tarot_tui.locale import set_language
+from tarot_tui.training.child import command
 from tarot_tui.training.lengths import Lengths
 from tarot_tui.tui.app import WizardApp
 from tarot_tui.tui.asked import Asked
@@ -223,7 +224,7 @@ async def test_the_screens_speak_chinese_and_fit(deck, until, text_of, size):
 
 
 async def test_a_child_that_is_asked_twice_is_started_once_and_again_after_its_death(smollm2, deck):
-    child = Asked("tarot_tui.training.lengths")
+    child = Asked(command("tarot_tui.training.lengths"))
     request = {"project": str(deck.root), "name": "deck", "model": str(smollm2), "cutoff_len": 100}
     first = Lengths(**await child.ask(request))
     process = child._process

@@ -196,3 +196,18 @@ async def test_a_step_with_nothing_to_work_on_says_what_is_missing(project, unti
         await until(pilot, "Train" if step == "export" else "Export")
         button = pilot.app.screen.query_one("#primary", Button)
         assert button.region.bottom <= 24 and str(button.label)
+
+
+async def test_dataset_looks_its_samples_over_after_the_build(example, until):
+    sheet = example.sources / "faq.csv"
+    sheet.write_text("Card Name,Upright Meaning,Reversed Meaning\nX,same,a.wang@gmail.com\nY,ok,fine\n")
+    for other in example.sources.iterdir():
+        if other != sheet:
+            other.unlink()
+    rules = 'samples:\n  - {instruction: "{Card Name}?", output: "{Reversed Meaning}"}\n'
+    (example.templates / "tarot-en.yaml").write_text(rules)
+    example.remember("step", "dataset")
+    async with WizardApp(example).run_test(size=(120, 40)) as pilot:
+        await until(pilot, "a.wang@gmail.com")
+        await pilot.press("enter")
+        await until(pilot, "tarot-en: 2 samples, 1 of them with something to look at (c).", 30)

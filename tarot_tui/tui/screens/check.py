@@ -19,6 +19,7 @@ from tarot_tui.findings import Finding
 from tarot_tui.locale import N_, _
 from tarot_tui.project import Project
 from tarot_tui.text import one_line, plain
+from tarot_tui.training import child as tokenizing
 from tarot_tui.training import lengths
 from tarot_tui.training.lengths import Lengths
 from tarot_tui.tui import child, commands
@@ -64,7 +65,7 @@ class CheckScreen(Screen[bool]):
         self._report: dict[str, Any] = {}
         self._lengths: Lengths | None = None
         self._likely: Likely | None = None
-        self._counter = Asked("tarot_tui.training.lengths")
+        self._counter = Asked(tokenizing.command(lengths.MODULE))
         self._changed = False
 
     def compose(self) -> ComposeResult:

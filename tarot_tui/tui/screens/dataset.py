@@ -276,6 +276,19 @@ class DatasetScreen(StepScreen):
         self._report(name, report)
         self.query_one("#view").display = self.query_one("#check").display = True
         self.offer_next()
+        self.in_background(self._looked_over(name), "look over")
+
+    async def _looked_over(self, name: str) -> None:
+        """Say how the samples look, without being asked; the check itself is a key away."""
+        report = (await child.run(self.project, commands.data_check(name))).document
+        faulty = {number for found in report["findings"] for number in found.get("samples", ())}
+        words = (
+            _("{name}: {count} samples, {faulty} of them with something to look at (c).")
+            if faulty
+            else _("{name}: {count} samples, nothing to mend.")
+        )
+        if self.dataset == name and not self._changed:
+            self.say(words.format(name=name, count=report["samples"], faulty=len(faulty)), "ok")
 
     def _report(self, name: str, report: dict[str, Any]) -> None:
         self._part("report")

@@ -19,7 +19,7 @@ from tarot_tui.errors import TarotError
 from tarot_tui.locale import N_, _
 from tarot_tui.project import Project
 from tarot_tui.text import one_line, plain
-from tarot_tui.training import as_trained
+from tarot_tui.training import as_trained, child
 from tarot_tui.tui import commands
 from tarot_tui.tui.asked import Asked
 from tarot_tui.tui.background import in_daemon
@@ -74,7 +74,7 @@ class SamplesScreen(Screen[bool]):
         self._numbers = list(numbers)
         self._about = about
         self._preview: Preview | None = None
-        self._tokenizer = Asked(as_trained.MODULE)
+        self._tokenizer = Asked(child.command(as_trained.MODULE))
         self._likely: Likely | None = None
         self._as_trained = False
         self._asks = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -39,7 +40,7 @@ class RequestPreview(Vertical):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._reader = Asked(_MODULE)
+        self._reader = Asked([sys.executable, "-P", "-m", _MODULE])
         #: The tables of the documents as last read: ``name``, and ``columns`` with an example each.
         self.tables: list[dict[str, Any]] = []
 
