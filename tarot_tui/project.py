@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,7 +22,9 @@ from tarot_tui.text import one_line
 FILE = "tarot.yaml"
 FOLDERS = ("sources", "data", "templates", "prompts", "recipes", "jobs", "models")
 _NAME = re.compile(r"[\w][\w.+-]*", re.UNICODE)
-_KEYS = {"version", "language", "alerts"}
+_KEYS = {"version", "language", "alerts", "python"}
+#: In the environment of our processes: the Python that does the work, where it is not the one that draws the screens.
+PYTHON = "TAROT_TUI_PYTHON"
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,34 @@ class Project:
                 )
             )
         return found
+
+    def adopt_python(self) -> None:
+        """Let the work of this process and its children run in the Python that ``tarot.yaml`` names, if any.
+
+        Raises BadInput when it is not there.
+        """
+        named = self.settings().get("python")
+        if not named:
+            os.environ.pop(PYTHON, None)
+            return
+        python = self.root.resolve() / Path(str(named)).expanduser()
+        if not os.access(python, os.X_OK) or not python.is_file():
+            raise BadInput(
+                _("{file}, key python: {python} is not there; 'tarot-tui setup' makes an environment.").format(
+                    file=self.root / FILE, python=one_line(str(named), 200)
+                )
+            )
+        os.environ[PYTHON] = str(python)
+
+    def use_python(self, python: Path) -> None:
+        """Write ``python`` into ``tarot.yaml``; comments and the order of its keys are kept."""
+        path = self.root / FILE
+        # Not resolved: the environment's python is a link to the system's, and must stay what it is called.
+        absolute = python.absolute()
+        root = self.root.resolve()
+        stored = absolute.relative_to(root) if absolute.is_relative_to(root) else absolute
+        lines = [line for line in path.read_text("utf-8").splitlines() if not line.startswith("python:")]
+        write_text(path, "\n".join([*lines, f"python: {json.dumps(str(stored), ensure_ascii=False)}"]) + "\n")
 
     def relative(self, path: Path) -> str:
         """``path`` as it is stored in files of the project: relative when inside it, absolute otherwise."""
@@ -245,3 +276,8 @@ def cache_dir() -> Path:
     folder = Path(base).expanduser() / "tarot-tui"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def worker_python() -> str:
+    """The Python that does the work: what ``tarot.yaml`` names, else this one."""
+    return os.environ.get(PYTHON) or sys.executable

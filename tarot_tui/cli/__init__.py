@@ -21,6 +21,7 @@ VERBS = {
     "init": N_("make a project folder"),
     "login": N_("give this machine a Hugging Face token, see what it may do, or remove it"),
     "models": N_("the base models on this machine: list, fetch, remove"),
+    "setup": N_("make a Python environment that fits this machine"),
     "doctor": N_("prove that this machine can train, and say how to mend it"),
     "data": N_("build a dataset from documents, and look at it"),
     "train": N_("train a recipe as a job that outlives this terminal"),

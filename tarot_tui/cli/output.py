@@ -21,10 +21,16 @@ _MARKS = {"ok": N_("OK"), "info": N_("info"), "warning": N_("WARN"), "error": N_
 def project_of(args: Namespace) -> Project:
     """The project that the command is about: ``--project``, or the one around the working directory."""
     project = find(args.project)
+    adopt(args, project)
+    return project
+
+
+def adopt(args: Namespace, project: Project) -> None:
+    """Take over what ``tarot.yaml`` says for every command: the language, unless it was said, and the Python."""
     language = project.settings().get("language")
     if language and not args.lang:
         speak(str(language))
-    return project
+    project.adopt_python()
 
 
 def say(args: Namespace, *lines: str) -> None:

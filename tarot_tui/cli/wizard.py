@@ -30,9 +30,13 @@ def run(args: Namespace) -> int:
                 ),
             )
         )  # fmt: skip
+    from tarot_tui.cli.output import adopt
     from tarot_tui.tui.app import run_wizard
 
-    return run_wizard(_project_in(folder), folder)
+    project = _project_in(folder)
+    if project:
+        adopt(args, project)
+    return run_wizard(project, folder)
 
 
 def can_draw() -> bool:

@@ -7,7 +7,6 @@ import os
 import selectors
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +17,7 @@ from typing import Any
 from tarot_tui.doctor.probes import PROBES, Check, Probe
 from tarot_tui.findings import Finding
 from tarot_tui.locale import _, language
+from tarot_tui.project import worker_python
 from tarot_tui.text import one_line, plain
 
 OnFinding = Callable[[Finding], None]
@@ -31,14 +31,16 @@ def run(
     *,
     folder: Path | None = None,
     probes: Sequence[Probe] = PROBES,
-    command: Sequence[str] = (sys.executable, "-P", "-m", "tarot_tui.doctor.child"),
+    command: Sequence[str] = (),
 ) -> list[Finding]:
     """Check this machine and return what was found, in the order in which it was found.
 
     on_finding is told each finding as soon as it is known, in this thread. folder: where disk space matters
-    (default: the working directory). command: what runs a probe, its name follows. Blocks for as long as the
+    (default: the working directory). command: what runs a probe, its name follows (default: the Python that does
+    the work). Blocks for as long as the
     slowest probe, at most for its limit; leaves no process behind, whatever happens.
     """
+    command = command or (worker_python(), "-P", "-m", "tarot_tui.doctor.child")
     found: list[Finding] = []
     children: list[_Child] = []
     try:

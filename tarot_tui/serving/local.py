@@ -18,6 +18,7 @@ from typing import Any
 
 from tarot_tui.errors import BadInput, TarotError
 from tarot_tui.locale import _, language
+from tarot_tui.project import worker_python
 from tarot_tui.serving.answer import Stats
 from tarot_tui.serving.gguf_header import read_header
 from tarot_tui.text import one_line
@@ -62,7 +63,7 @@ class Local:
         self._child: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Local:
-        if find_spec("xllamacpp") is None:
+        if worker_python() == sys.executable and find_spec("xllamacpp") is None:
             raise TarotError(
                 _(
                     "llama.cpp is not installed: pip install 'tarot-tui[chat]', or import the model into Ollama."
@@ -72,7 +73,7 @@ class Local:
         self._log = tempfile.TemporaryFile()
         self._child = subprocess.Popen(
             [
-                sys.executable,
+                worker_python(),
                 "-m",
                 "tarot_tui.serving.llama_child",
                 str(self.gguf),

@@ -15,6 +15,7 @@ from typing import Any
 
 from tarot_tui.errors import BadInput, Refused, TarotError
 from tarot_tui.locale import language
+from tarot_tui.project import worker_python
 from tarot_tui.text import one_line
 
 Say = Callable[[str], None]
@@ -23,7 +24,7 @@ Say = Callable[[str], None]
 def command(module: str) -> list[str]:
     """The command line of the child that runs ``module``."""
     # -P: what lies in the working directory is not to be imported.
-    return [sys.executable, "-P", "-m", module]
+    return [worker_python(), "-P", "-m", module]
 
 
 def environment() -> dict[str, str]:
