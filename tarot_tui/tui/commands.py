@@ -39,11 +39,22 @@ def data_show(name: str, number: int, likely: Likely | None = None) -> list[str]
 
 def data_check(name: str, likely: Likely | None = None, fix: Sequence[str] = ()) -> list[str]:
     """Check a dataset, for a model if one is likely; ``fix`` names the kinds of findings to be fixed."""
-    return ["data", "check", *_positional([name]), *_for(likely), *(["--fix", *fix] if fix else [])]
+    measured = likely.held_out.get(name) if likely else None
+    held_out = ["--eval", measured] if measured else []
+    return [
+        "data",
+        "check",
+        *_positional([name]),
+        *_for(likely),
+        *held_out,
+        *(["--fix", *fix] if fix else []),
+    ]
 
 
 def _for(likely: Likely | None) -> list[str]:
-    return ["--model", likely.model, "--cutoff-len", str(likely.cutoff_len)] if likely else []
+    return (
+        ["--model", likely.model, "--cutoff-len", str(likely.cutoff_len)] if likely and likely.model else []
+    )
 
 
 def train(recipe: str, changes: Mapping[str, str] | None = None, *, dry_run: bool = False) -> list[str]:

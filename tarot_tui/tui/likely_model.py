@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tarot_tui.errors import TarotError
 from tarot_tui.project import Project
@@ -11,10 +11,14 @@ from tarot_tui.tui import steps
 
 @dataclass(frozen=True)
 class Likely:
-    """A base model as a recipe names it, and the recipe's ``cutoff_len``."""
+    """A base model as a recipe names it, and the recipe's ``cutoff_len``.
+
+    held_out: what the recipe measures on, by each dataset that it learns.
+    """
 
     model: str
     cutoff_len: int
+    held_out: dict[str, str] = field(default_factory=dict)
 
 
 def likely_model(project: Project) -> Likely | None:
@@ -30,5 +34,6 @@ def likely_model(project: Project) -> Likely | None:
             continue  # the Parameters step says what is wrong with it
         base = found.model_name_or_path
         if chosen or base == EMBEDDED or project.resolve(base).is_dir():
-            return Likely(base, found.cutoff_len)
+            measured = found.eval_dataset[:1]
+            return Likely(base, found.cutoff_len, {one: name for one in found.dataset for name in measured})
     return None

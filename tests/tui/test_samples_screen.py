@@ -269,3 +269,18 @@ def test_the_pager_holds_none_of_the_heavy_packages():
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
         == "set()\n"
     )
+
+
+async def test_what_the_recipe_measures_on_is_compared(deck, until, tmp_path):
+    rows = [{"instruction": "Card 3?", "input": "", "output": "Again."}]
+    samples.write(deck.data / "exam.json", rows)
+    registry.register(deck, "exam", registry.alpaca("exam.json", system=False))
+    recipe = f"model_name_or_path: {tmp_path}\ndataset: deck\neval_dataset: exam\n"
+    (deck.recipes / "here.yaml").write_text(recipe)
+    deck.remember("recipe", "here")
+    app = WizardApp(deck)
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.push_screen(CheckScreen(deck, "deck"))
+        await until(pilot, "1 samples to measure on are learned too", 30)
+        await until(pilot, "--eval exam")
+        await until(pilot, "is not a whole model", 30)

@@ -94,7 +94,8 @@ class CheckScreen(Screen[bool]):
 
     async def _run(self, fix: list[str]) -> None:
         self._say(_("Fixing…") if fix else _("Looking at every sample…"))
-        report = (await child.run(self.project, commands.data_check(self.dataset, fix=fix))).document
+        argv = commands.data_check(self.dataset, await self._held_out(), fix)
+        report = (await child.run(self.project, argv)).document
         self._report = report
         fixed = report.get("fixed") or []
         self._changed |= bool(fixed)
@@ -107,6 +108,11 @@ class CheckScreen(Screen[bool]):
             self._say(
                 "" if not fix else _("There was nothing to mend without being asked; see each finding.")
             )
+
+    async def _held_out(self) -> Likely:
+        """What is measured on, without the model: its tokens are counted beside this."""
+        likely = await in_daemon(likely_model, self.project)
+        return Likely("", 0, likely.held_out if likely else {})
 
     async def _count(self) -> None:
         self._likely = await in_daemon(likely_model, self.project)
