@@ -1,7 +1,8 @@
-"""A Hugging Face hub that takes uploads: a thread on a free port of 127.0.0.1, asked by the hub's own client.
+"""A Hugging Face hub that takes uploads and gives models: a thread on a free port of 127.0.0.1.
 
-Written from huggingface_hub's ``hf_api.py``, ``_commit_api.py`` and ``lfs.py``: repositories, the question which files
-are large, the Git LFS batch call, the upload by hash, the commit. Set ``HF_ENDPOINT`` to :attr:`FakeHub.url` and
+Asked by the hub's own client, and written from its ``hf_api.py``, ``_commit_api.py``, ``lfs.py`` and
+``file_download.py``: whose a token is, repositories and their files, the question which files are large, the Git LFS
+batch call, the upload by hash, the commit. Set ``HF_ENDPOINT`` to :attr:`FakeHub.url` and
 ``HF_HUB_DISABLE_XET=1`` in the process that is to use it.
 """
 
@@ -14,6 +15,7 @@ import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import unquote
 
 TOKEN = "hf_" + "t" * 34
 
@@ -29,13 +31,18 @@ class Repository:
 
 @dataclass
 class FakeHub:
-    """A context manager. declined_commits: so many commits are declined. readonly: the token may only read."""
+    """A context manager. declined_commits: so many commits are declined. readonly: the token may only read.
+
+    gated: names of models whose terms nobody has accepted. served: path and first byte of every file that was sent.
+    """
 
     repositories: dict[str, Repository] = field(default_factory=dict)
     objects: dict[str, bytes] = field(default_factory=dict)
     uploads: list[str] = field(default_factory=list)
     declined_commits: int = 0
     readonly: bool = False
+    gated: set[str] = field(default_factory=set)
+    served: list[tuple[str, int]] = field(default_factory=list)
 
     def __enter__(self) -> FakeHub:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": self}))
@@ -61,11 +68,55 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self) -> None:
-        name = "/".join(self.path.split("?")[0].removeprefix("/api/models/").split("/")[:2])
+        path = unquote(self.path.split("?")[0])
+        if path == "/api/whoami-v2":
+            return self._whoami()
+        if path == "/":  # asked to see whether anybody is there
+            return self._answer({})
+        about = path.startswith("/api/models/")
+        parts = path.removeprefix("/api/models" if about else "").strip("/").split("/")
+        name, rest = "/".join(parts[:2]), parts[2:]
         repository = self.hub.repositories.get(name)
         if repository is None:
             return self._answer({"error": "Repository not found"}, 404, {"X-Error-Code": "RepoNotFound"})
-        self._answer({"id": name, "private": repository.private, "sha": "0" * 40, "siblings": []})
+        if not about or rest == ["auth-check"]:
+            if name in self.hub.gated:
+                return self._answer({"error": "Access is restricted"}, 403, {"X-Error-Code": "GatedRepo"})
+            return self._answer({}) if about else self._file(repository, "/".join(rest[2:]))
+        if rest[:1] == ["tree"]:
+            return self._answer(
+                [
+                    {"type": "file", "path": file, "size": len(data), "oid": hashlib.sha1(data).hexdigest()}
+                    for file, data in repository.files.items()
+                ]
+            )
+        siblings = [{"rfilename": file, "size": len(data)} for file, data in repository.files.items()]
+        private = repository.private
+        self._answer({"id": name, "private": private, "sha": "0" * 40, "siblings": siblings})
+
+    do_HEAD = do_GET
+
+    def _whoami(self) -> None:
+        if self.headers.get("Authorization") != f"Bearer {TOKEN}":
+            return self._answer({"error": "Invalid credentials in Authorization header"}, 401)
+        token = {"displayName": "test", "role": "read" if self.hub.readonly else "write"}
+        self._answer({"type": "user", "name": "me", "auth": {"accessToken": token}})
+
+    def _file(self, repository: Repository, path: str) -> None:
+        data = repository.files.get(path)
+        if data is None:
+            return self._answer({"error": "Entry not found"}, 404, {"X-Error-Code": "EntryNotFound"})
+        first = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").split("-")[0])
+        self.send_response(206 if first else 200)
+        self.send_header("ETag", f'"{hashlib.sha256(data).hexdigest()}"')
+        self.send_header("X-Repo-Commit", "0" * 40)
+        self.send_header("Content-Length", str(len(data) - first))
+        if first:
+            self.send_header("Content-Range", f"bytes {first}-{len(data) - 1}/{len(data)}")
+        self.end_headers()
+        if self.command == "GET":
+            self.hub.served.append((path, first))
+            self.wfile.write(data[first:])
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -155,4 +206,5 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
-        self.wfile.write(data)
+        if self.command != "HEAD":
+            self.wfile.write(data)
