@@ -27,10 +27,9 @@ def faq(tmp_path):
     return project
 
 
-@pytest.mark.parametrize("size", [(80, 24), (160, 50)])
-async def test_the_samples_follow_what_is_typed_and_nothing_is_written_before_saving(faq, until, size):
+async def test_the_samples_follow_what_is_typed_and_nothing_is_written_before_saving(faq, until):
     app = WizardApp(faq)
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, "愚者？")
         await pilot.press("t")
         await until(pilot, "Template faq")
