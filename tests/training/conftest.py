@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,12 +29,29 @@ CARDS = (
 @pytest.fixture
 def cards(project: Project) -> Project:
     """``project`` with the dataset ``cards``: nine short English samples."""
-    _add_dataset(
-        project,
-        "cards",
-        [(f"What does {card} mean?", f"{card} is card {n}.") for n, card in enumerate(CARDS)],
-    )
+    _add_cards(project)
     return project
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, tiny_recipe: Callable[..., Recipe]) -> Path:
+    """The root of a project with a finished run ``first``: six steps, a checkpoint at every second. To be copied."""
+    from tarot_tui.project import create
+    from tarot_tui.training.engines import native
+    from tarot_tui.training.launch import make_job
+    from tarot_tui.training.plan import plan_in_child
+
+    project = create(tmp_path_factory.mktemp("finished") / "project")
+    _add_cards(project)
+    recipe = tiny_recipe(num_train_epochs=2)
+    job = make_job(project, recipe, plan_in_child(project, recipe), "first")
+    before = Path.cwd()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TAROT_JOB_DIR", str(job))
+        native.main()
+    os.chdir(before)
+    (job / "status.json").write_text(json.dumps({"state": "finished", "step": 6, "total": 6, "attempt": 1}))
+    return project.root
 
 
 @pytest.fixture
@@ -52,7 +70,7 @@ def train_here(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
     return train
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def add_dataset() -> Callable[[Project, str, list[tuple[str, str]]], None]:
     """Writes and registers an Alpaca dataset of (question, answer) pairs."""
     return _add_dataset
@@ -64,7 +82,7 @@ def metrics() -> Callable[[Path], list[dict]]:
     return lambda job: [json.loads(line) for line in (job / "trainer_log.jsonl").read_text().splitlines()]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny_recipe(tiny_llama: Path) -> Callable[..., Recipe]:
     """Makes recipes that are quick on the tiny model, and have epochs, accumulation and checkpoints."""
     values = {
@@ -73,6 +91,11 @@ def tiny_recipe(tiny_llama: Path) -> Callable[..., Recipe]:
         "save_steps": 2, "save_total_limit": 10, "gradient_checkpointing": False,
     }  # fmt: skip
     return lambda **changes: Recipe(**{**values, **changes})
+
+
+def _add_cards(project: Project) -> None:
+    pairs = [(f"What does {card} mean?", f"{card} is card {n}.") for n, card in enumerate(CARDS)]
+    _add_dataset(project, "cards", pairs)
 
 
 def _add_dataset(project: Project, name: str, pairs: list[tuple[str, str]]) -> None:

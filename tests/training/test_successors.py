@@ -12,6 +12,7 @@ from tarot_tui.cli import main
 from tarot_tui.errors import BadInput, Refused
 from tarot_tui.jobs import status
 from tarot_tui.jobs.spec import read_spec
+from tarot_tui.project import Project
 from tarot_tui.training.launch import make_job
 from tarot_tui.training.plan import plan_in_child
 from tarot_tui.training.recipe import changed, load
@@ -20,13 +21,15 @@ from tarot_tui.training.runs import continued, recipe_of
 
 
 @pytest.fixture
-def run(cards, tiny_recipe, train_here):
-    """A finished run of six steps, three an epoch, with a checkpoint at every second one."""
-    recipe = tiny_recipe(num_train_epochs=2)
-    job = make_job(cards, recipe, plan_in_child(cards, recipe), "first")
-    train_here(job)
-    (job / "status.json").write_text(json.dumps({"state": "finished", "step": 6, "total": 6, "attempt": 1}))
-    return job
+def cards(finished, tmp_path):
+    """A project with a finished run of six steps, three an epoch, and a checkpoint at every second one."""
+    return Project(shutil.copytree(finished, tmp_path / "project"))
+
+
+@pytest.fixture
+def run(cards):
+    """The finished run."""
+    return next(cards.jobs.glob("*-first"))
 
 
 @pytest.fixture
@@ -170,14 +173,15 @@ def test_the_verbs_make_recipes_and_runs(cards, run, capsys):
     code, said = tarot("resume", "first")
     assert code == 3 and "tarot-tui continue" in said
 
-    code, said = tarot("continue", "first", "--set", "max_steps=2", "--follow", "-q")
-    assert code == 0, said
-    assert load(cards, cards.recipes / "first-more.yaml").adapter_name_or_path == f"jobs/{run.name}"
+    code, said = tarot("restart", "first", "--set", "max_steps=1", "--dry-run", "--json")
+    assert code == 0 and json.loads(said)["steps"] == 1 and len(list(cards.jobs.iterdir())) == 1
 
-    code, said = tarot("restart", "first", "--set", "max_steps=1", "--queue", "--json")
+    code, said = tarot("continue", "first", "--set", "max_steps=2", "--queue", "--json")
     assert code == 0, said
     job = cards.jobs / json.loads(said)["job"]
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while status.read(job).state != "finished" and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert status.read(job).state == "finished" and job.name.endswith("-first")
+    assert status.read(job).state == "finished" and job.name.endswith("-first-more")
+    assert load(cards, cards.recipes / "first-more.yaml").adapter_name_or_path == f"jobs/{run.name}"
+    assert recipe_of(job).adapter_name_or_path == f"jobs/{run.name}"
