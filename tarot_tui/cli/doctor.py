@@ -1,20 +1,33 @@
-"""``tarot-tui doctor``"""
+"""``tarot-tui doctor [--fix] [--report]``"""
 
 from __future__ import annotations
 
+import shlex
 import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from tarot_tui.cli.output import emit, findings, project_of
+from tarot_tui.cli.asking import agreed
+from tarot_tui.cli.output import emit, findings, project_of, say
+from tarot_tui.cli.progress import Progress
 from tarot_tui.errors import BadInput
 from tarot_tui.findings import Finding, has_errors
 from tarot_tui.locale import _
+from tarot_tui.project import Project
 from tarot_tui.text import plain
 
 
 def arguments(parser: ArgumentParser) -> None:
-    """The verb has only the options that every verb has."""
+    """Declare the verb's own options."""
+    parser.add_argument(
+        "--fix", action="store_true", help=_("run the fixes that install packages, then check those again")
+    )
+    parser.add_argument(
+        "--report",
+        action="store_true",
+        help=_("print a text to paste into an issue, without your names and paths"),
+    )
+    parser.add_argument("-y", "--yes", action="store_true", help=_("with --fix: do not ask"))
 
 
 def run(args: Namespace) -> int:
@@ -26,9 +39,18 @@ def run(args: Namespace) -> int:
     """
     from tarot_tui.doctor.run import run as check
 
+    if args.report and args.json:
+        raise BadInput(_("--report is for people, --json for scripts: say one of them."))
     # On a terminal each finding as it comes; in a file, worst first.
-    live = sys.stdout.isatty() and not args.json
+    live = sys.stdout.isatty() and not args.json and not args.report
     found = check(lambda finding: _show(args, [finding]) if live else None, folder=_folder(args))
+    if args.report:
+        from tarot_tui.doctor.report import report
+
+        print(report(found), end="")
+        return 0
+    if args.fix:
+        found = _fix(args, found)
     if args.json:
         emit({"ok": not has_errors(found), "findings": [finding.as_dict() for finding in found]})
         return int(has_errors(found))
@@ -39,13 +61,50 @@ def run(args: Namespace) -> int:
     return int(has_errors(found))
 
 
-def _folder(args: Namespace) -> Path | None:
+def _fix(args: Namespace, found: list[Finding]) -> list[Finding]:
+    """Run what can be run, check what it was for again, and return what is true now."""
+    from tarot_tui.doctor.mend import fixable, is_shared, probes_of, refuse_foreign
+    from tarot_tui.doctor.run import run as check
+    from tarot_tui.jobs.follow import closing_words, follow
+    from tarot_tui.setup.commands import Command
+    from tarot_tui.setup.launch import launch
+
+    wanted = fixable(found)
+    if not wanted:
+        say(args, _("Nothing here can be mended by installing packages."))
+        return found
+    refuse_foreign()
+    for fix in wanted:
+        say(args, f"  {fix.title}", f"    {shlex.join(fix.argv)}")
+    if is_shared():
+        say(args, _("This is conda's base environment: other programs may live in it too."))
+    if not agreed(args, _("Run these?")):
+        say(args, _("Nothing was changed."))
+        return found
+    commands = [Command(f"fix-{n}", fix.title, fix.argv) for n, fix in enumerate(wanted, 1)]
+    job = launch(_project(args), "fix", _("mend the environment"), commands)
+    with Progress(args) as progress:
+        ended = follow(job, on_line=lambda line: None, on_status=progress.show)
+    if ended.state != "finished":
+        say(args, closing_words(job, ended), _("Its log: {file}").format(file=job / "log.txt"))
+    again = probes_of(wanted)
+    stale = {check.name for probe in again for check in probe.checks}
+    kept = [finding for finding in found if finding.id.partition(".")[0] not in stale]
+    return [*kept, *check(folder=_folder(args), probes=again)]
+
+
+def _project(args: Namespace) -> Project | None:
     try:
-        return project_of(args).root
+        return project_of(args)
     except BadInput:
         if args.project:
             raise
         return None
+
+
+def _folder(args: Namespace) -> Path | None:
+    project = _project(args)
+    return project.root if project else None
 
 
 def _show(args: Namespace, found: list[Finding]) -> None:
