@@ -20,10 +20,8 @@ class MetricsReader:
     A line that is only half there waits; a damaged one is skipped; a truncated or replaced file is read again.
     """
 
-    def __init__(self, path: Path, *, skip_existing: bool = False, thin_above: int | None = None) -> None:
-        """With ``skip_existing`` only what is appended from now on counts.
-
-        thin_above: of a file that is larger than so many bytes when it is first read, only some lines evenly spread over
+    def __init__(self, path: Path, *, thin_above: int | None = None) -> None:
+        """thin_above: of a file that is larger than so many bytes when it is first read, only some lines evenly spread over
         it are taken, and the end whole: for a picture of a run of weeks, at once.
         """
         self._path = path
@@ -31,9 +29,6 @@ class MetricsReader:
         self._rest = b""
         self._position = 0
         self._inode: int | None = None
-        if skip_existing and path.exists():
-            found = path.stat()
-            self._position, self._inode = found.st_size, found.st_ino
 
     def read(self) -> list[dict[str, Any]]:
         """The objects appended since the last call, in order."""

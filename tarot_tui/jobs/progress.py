@@ -9,8 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from tarot_tui.jobs import files, status
-from tarot_tui.jobs.metrics import MetricsReader
+from tarot_tui.jobs.log import last_lines
+from tarot_tui.jobs.metrics import parse_lines
 from tarot_tui.jobs.status import Pace, Status
+
+#: Lines at the end of the trainer's log among which its latest is: the very last may be half there.
+_LAST_ROWS = 4
 
 
 @dataclass(frozen=True)
@@ -45,11 +49,37 @@ class Progress:
         )
 
 
-def observe(folder: Path, before: Progress, metrics: MetricsReader) -> Progress:
+class Trainer:
+    """What the trainer of this attempt logged last; what it logged in an attempt before does not count.
+
+    Looks only at the end of the file, so that it costs the same when a million lines came at once.
+    """
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._looked = self._stat()
+
+    def latest(self) -> dict[str, Any]:
+        """The last line, if there is a new one; {} otherwise."""
+        found = self._stat()
+        if found == self._looked:
+            return {}
+        self._looked = found
+        rows = parse_lines(line.encode() for line in last_lines(self._log, _LAST_ROWS))
+        return next((row for row in reversed(rows) if "current_steps" in row), {})
+
+    def _stat(self) -> tuple[int, int] | None:
+        try:
+            found = self._log.stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_size
+
+
+def observe(folder: Path, before: Progress, trainer: Trainer) -> Progress:
     """What is said now; a file that is missing or half-written says what it said before."""
     said = files.read_json(folder / files.PROGRESS) or before.said
-    rows = [row for row in metrics.read() if "current_steps" in row]
-    return Progress(said, rows[-1] if rows else before.logged)
+    return Progress(said, trainer.latest() or before.logged)
 
 
 def _pace(before: Status, step: int | None, total: int | None, unit: str) -> Pace | None:

@@ -25,13 +25,13 @@ from tarot_tui.jobs.daemon import detach, lock, unlock
 from tarot_tui.jobs.launch import BUSY
 from tarot_tui.jobs.log import last_lines
 from tarot_tui.jobs.machine import Machine
-from tarot_tui.jobs.metrics import MetricsReader
 from tarot_tui.jobs.process import SHARE, Worker, processes_of, works_in
-from tarot_tui.jobs.progress import Progress, observe
+from tarot_tui.jobs.progress import Progress, Trainer, observe
 from tarot_tui.jobs.spec import read_spec
 from tarot_tui.jobs.stopping import Stopping
 from tarot_tui.jobs.worker import VARIABLE
 from tarot_tui.locale import _
+from tarot_tui.project import worker_python
 
 #: Seconds between looks at the worker and for requests; between samples and progress; between heartbeats.
 POLL = 0.2
@@ -59,7 +59,7 @@ class Supervisor:
         self._worker: Worker | None = None
         self._stopping = Stopping(self._spec)
         self._hardware = hardware.HardwareLog(_FOLDER / files.HARDWARE)
-        self._metrics = MetricsReader(_FOLDER / files.METRICS, skip_existing=True)
+        self._trainer = Trainer(_FOLDER / files.METRICS)
         self._progress = Progress()
         self._written = float("-inf")
         self._told_to_end = False
@@ -150,7 +150,7 @@ class Supervisor:
 
     def _launch(self) -> Worker:
         place = str(self._place)
-        words = {"{job}": place, "{python}": sys.executable}
+        words = {"{job}": place, "{python}": worker_python()}
         argv = []
         for word in map(str, self._spec["argv"]):
             for mark, value in words.items():
@@ -211,7 +211,7 @@ class Supervisor:
 
     def _observe(self) -> None:
         """Look at progress and hardware, and write what changed; nothing here may end the supervision."""
-        self._progress = observe(_FOLDER, self._progress, self._metrics)
+        self._progress = observe(_FOLDER, self._progress, self._trainer)
         changed = self._progress.merged(self._status)
         with suppress(OSError, psutil.Error):
             self._hardware.append(hardware.sample(_FOLDER, self._worker.rss()))
@@ -226,7 +226,7 @@ class Supervisor:
         if strays := worker.clear_strays():
             with suppress(OSError):
                 files.append_event(_FOLDER, "strays_killed", processes=strays)
-        self._progress = observe(_FOLDER, self._progress, self._metrics)
+        self._progress = observe(_FOLDER, self._progress, self._trainer)
         self._status = self._progress.merged(self._status)
         code = worker.exit_status
         self._status = dataclasses.replace(

@@ -110,8 +110,6 @@ def test_metrics_are_read_as_they_come(tmp_path):
     assert str(reader.read()) == "[{'loss': nan}]"
     path.write_bytes(b'{"loss": 1}\n')
     assert reader.read() == [{"loss": 1}]
-    append(path, b'{"loss": 0}\n')
-    assert MetricsReader(path, skip_existing=True).read() == []
 
 
 def test_the_latest_metrics_hold_the_last_value_of_each(tmp_path):
