@@ -76,6 +76,8 @@ def plan_and_start(args: Namespace, project: Project, recipe: Recipe, name: str)
     from tarot_tui.training.plan import plan_in_child
 
     plan = plan_in_child(project, recipe, lambda line: say(args, line))
+    if args.queue or args.after:
+        plan = plan.once_free()
     say(args, *plan_lines(recipe, plan), *findings([*plan.findings, *_reapers(args)]))
     if args.dry_run:
         if args.json:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from dataclasses import replace
 
 import pytest
 
 from tarot_tui.cli import main
 from tarot_tui.errors import BadInput, Refused
+from tarot_tui.findings import Finding
 from tarot_tui.jobs import status
 from tarot_tui.jobs.spec import read_spec
 from tarot_tui.project import Project
@@ -185,3 +187,12 @@ def test_the_verbs_make_recipes_and_runs(cards, run, capsys):
     assert status.read(job).state == "finished" and job.name.endswith("-first-more")
     assert load(cards, cards.recipes / "first-more.yaml").adapter_name_or_path == f"jobs/{run.name}"
     assert recipe_of(job).adapter_name_or_path == f"jobs/{run.name}"
+
+
+def test_a_run_that_waits_is_not_refused_for_memory_that_is_in_use_now(cards, tiny_recipe):
+    plan = plan_in_child(cards, tiny_recipe())
+    over = Finding("memory.over", "error", "It needs more than is free.")
+    busy = replace(plan, findings=[over], device={**plan.device, "free": 0})
+    assert busy.refused and not busy.once_free().refused
+    small = replace(busy, device={**plan.device, "total": plan.memory["low"] - 1})
+    assert small.once_free().refused, "no waiting makes a device larger"

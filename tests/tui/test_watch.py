@@ -250,3 +250,20 @@ def test_watching_loads_nothing_heavy():
     code = f"import sys, tarot_tui.tui.watch_app; print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+async def test_a_run_that_somebody_else_started_is_shown(project, tmp_path, until, text_of):
+    folder = tmp_path / "saves" / "lora"
+    folder.mkdir(parents=True)
+    rows = [
+        f'{{"current_steps": {step}, "total_steps": 40, "loss": {4 - step / 10}, "lr": 1e-4, "elapsed_time": "0:00:{step:02}"}}\n'
+        for step in range(1, 11)
+    ]
+    (folder / "trainer_log.jsonl").write_text("".join(rows))
+    (folder / "running_log.txt").write_text("[INFO|2026-11-24 10:00:00] ***** Running training *****\n")
+    app = WatchApp(project, folder)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(pilot, "step 10 of 40")
+        for word in ("a run of LLaMA-Factory", "running", "Running training", "loss 3.0000"):
+            assert word in text_of(app)
+        assert app.screen.query_one(LossChart).raw.last == 3.0

@@ -53,5 +53,5 @@ def _job(args: Namespace):  # type: ignore[no-untyped-def]
         except BadInput:
             raise no_run from None
     wanted = recipe.load(project, path)
-    plan = plan_in_child(project, wanted, lambda line: say(args, line))
+    plan = plan_in_child(project, wanted, lambda line: say(args, line)).once_free()
     return make_job(project, wanted, plan, path.stem)
