@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tarot_tui.jobs import ranks
+from tarot_tui.jobs import files, ranks
 from tarot_tui.jobs.python_error import PythonError, own_error
 from tarot_tui.jobs.status import State
 from tarot_tui.locale import N_, _
@@ -196,6 +196,8 @@ def _failure(ending: Ending) -> Verdict:
         return Verdict("failed", "collective_timeout", reason.format(rank=fallen.rank))
     verdict = _cause(replace(ending, log=fallen.log, signal=fallen.signal or ending.signal))
     reason = _("Rank {rank} fell first. {reason}").format(rank=fallen.rank, reason=verdict.reason)
+    if fallen.rank in ending.others:
+        reason += " " + _("Its log: {file}.").format(file=files.rank_log(fallen.rank))
     return Verdict(verdict.state, verdict.cause, reason)
 
 
