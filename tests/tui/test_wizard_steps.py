@@ -59,7 +59,7 @@ async def test_environment_shows_failures_first_with_their_fix(example, until, t
         await until(pilot, "PyTorch sees no GPU.")
         shown = text_of(app)
         assert shown.index("PyTorch sees no GPU.") < shown.index("Python 3.11.")
-        assert "pip install torch" in shown and "Check again" in primary(app)
+        assert "pip install torch" in shown and "Mend it" in primary(app)
 
 
 async def test_environment_goes_on_when_all_is_well(example, checked, until):

@@ -1,29 +1,39 @@
-"""Step 1: what this machine can do, proven; the findings come in while the checks run."""
+"""Step 1: what this machine can do, proven; the findings come in while the checks run, and f mends what it can."""
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from textual.message import Message
 from textual.widget import Widget
 
+from tarot_tui.errors import TarotError
 from tarot_tui.findings import Finding, has_errors
+from tarot_tui.jobs.status import Status
 from tarot_tui.locale import N_, _
 from tarot_tui.tui import commands
 from tarot_tui.tui.background import in_daemon
 from tarot_tui.tui.keys import Key
 from tarot_tui.tui.screens.step import StepScreen
 from tarot_tui.tui.steps import this_machine
+from tarot_tui.tui.widgets.confirm import Confirm
 from tarot_tui.tui.widgets.finding_list import FindingList
+from tarot_tui.tui.widgets.run_view import RunView
 
 
 class EnvironmentScreen(StepScreen):
     """Runs the doctor's checks once per session, and again on ``c``."""
 
     STEP = "environment"
-    KEYS = (Key("c", "c", "check", N_("check again"), N_("Run all checks again."), quiet=True),)
+    KEYS = (
+        Key("f", "f", "fix", N_("mend"), N_("Run the fixes that install packages, then check again.")),
+        Key("c", "c", "check", N_("check again"), N_("Run all checks again."), quiet=True),
+    )
     BINDINGS = [binding for key in KEYS for binding in key.bindings()]
 
     class Found(Message):
@@ -50,6 +60,9 @@ class EnvironmentScreen(StepScreen):
 
     def action_check(self) -> None:
         """Run all checks (again)."""
+        if (view := self._view()) and view.display and view.status and view.status.alive:
+            return  # what is being mended is checked when it is done
+        self._show_job(None)
         self._checked = True
         self.findings = []
         self.query_one(FindingList).show([])
@@ -74,7 +87,10 @@ class EnvironmentScreen(StepScreen):
                 _("Mend what failed, then check again; n goes on without."),
                 "error",
             )
-            self.offer(_("Check again"), self.action_check)
+            if self._fixes():
+                self.offer(_("Mend it…"), self.action_fix)
+            else:
+                self.offer(_("Check again"), self.action_check)
         elif counts["warning"]:
             self.say(
                 _("This machine can train. Have a look at the warnings: enter shows the fix."), "warning"
@@ -89,3 +105,72 @@ class EnvironmentScreen(StepScreen):
 
     def _show(self) -> None:
         self.query_one(FindingList).show(self.findings)
+
+    # ---- mending
+
+    def _fixes(self) -> list[Any]:
+        from tarot_tui.doctor.mend import fixable
+
+        return fixable(self.findings)
+
+    def action_fix(self) -> None:
+        """Say what would be run, ask, and run it as a job."""
+        from tarot_tui.doctor.mend import refuse_foreign
+
+        fixes = self._fixes()
+        if not fixes:
+            self.say(_("Nothing here can be mended by installing packages: enter shows what to do by hand."))
+            return
+        try:
+            refuse_foreign()
+        except TarotError as error:
+            self.failed(str(error))
+            return
+        commands_ = "\n".join(shlex.join(("pip", *fix.argv[3:])) for fix in fixes)
+        self.app.push_screen(
+            Confirm(_("Install these into {folder}?").format(folder=_environment()), commands_, _("Install")),
+            lambda sure: self._mend(fixes) if sure else None,
+        )
+
+    def _mend(self, fixes: list[Any]) -> None:
+        self.offer(_("Starting…"), None)
+        self.in_background(self._mended(fixes), "mend")
+
+    async def _mended(self, fixes: list[Any]) -> None:
+        from tarot_tui.setup.commands import Command
+        from tarot_tui.setup.launch import launch
+
+        wanted = [Command(f"fix-{n}", fix.title, fix.argv) for n, fix in enumerate(fixes, 1)]
+        folder = await in_daemon(partial(launch, self.project, "fix", _("mend the environment"), wanted))
+        self._show_job(folder)
+        self.say(_("The installation goes on without this screen."))
+        self.offer(_("Installing…"), None)
+
+    def on_run_view_changed(self, event: RunView.Changed) -> None:
+        """The installation ended: what is true now?"""
+        found: Status = event.status
+        if not found.alive:
+            self._show_job(None)
+            self.action_check()
+            if found.state != "finished":
+                self.failed(found.reason)
+
+    def _show_job(self, folder: Path | None) -> None:
+        view = self._view()
+        if folder and view is None:
+            self.query_one("#body").mount(RunView(folder))
+        elif folder and view:
+            view.show(folder)
+        elif view:
+            view.remove()
+        self.query_one(FindingList).display = folder is None
+
+    def _view(self) -> RunView | None:
+        found = self.query(RunView)
+        return found.first() if found else None
+
+
+def _environment() -> str:
+    from tarot_tui.project import worker_python
+
+    return str(Path(worker_python()).parents[1])
