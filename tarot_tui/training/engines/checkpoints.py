@@ -11,13 +11,13 @@ from pathlib import Path
 _NAME = re.compile(r"checkpoint-(\d+)")
 
 
-def last_complete(folder: Path) -> Path | None:
-    """The latest ``checkpoint-N`` of a run that was written to its end; None when there is none.
+def last_complete(folder: Path, processes: int = 1) -> Path | None:
+    """The latest ``checkpoint-N`` of a run of so many processes that was written to its end; None when there is none.
 
     Trainer writes the adapter first and ``trainer_state.json`` last; a machine that lost power may still have lost
     what was in the files, so each is looked into.
     """
-    return next((path for path in reversed(all_checkpoints(folder)) if is_complete(path)), None)
+    return next((path for path in reversed(all_checkpoints(folder)) if is_complete(path, processes)), None)
 
 
 def all_checkpoints(folder: Path) -> list[Path]:
@@ -31,8 +31,11 @@ def step_of(checkpoint: Path) -> int:
     return int(match[1]) if match else 0
 
 
-def is_complete(checkpoint: Path) -> bool:
-    """Whether adapter, optimiser, scheduler, random states and trainer state are all there and whole."""
+def is_complete(checkpoint: Path, processes: int = 1) -> bool:
+    """Whether adapter, optimiser, scheduler, random states and trainer state are all there and whole.
+
+    Every one of several processes writes its own random state, the last of them perhaps after all the rest.
+    """
     try:
         state = json.loads((checkpoint / "trainer_state.json").read_bytes())
     except (OSError, ValueError):
@@ -42,8 +45,16 @@ def is_complete(checkpoint: Path) -> bool:
         and state.get("global_step") == step_of(checkpoint)
         and _whole_safetensors(checkpoint / "adapter_model.safetensors")
         and all(zipfile.is_zipfile(checkpoint / name) for name in ("optimizer.pt", "scheduler.pt"))
-        and any(zipfile.is_zipfile(path) for path in checkpoint.glob("rng_state*.pth"))
+        and _random_states(checkpoint, processes)
     )
+
+
+def _random_states(checkpoint: Path, processes: int) -> bool:
+    whole = {path.name for path in checkpoint.glob("rng_state*.pth") if zipfile.is_zipfile(path)}
+    # One that was saved by a single process is not torn; it only has nothing to say to the others.
+    if processes == 1 or "rng_state.pth" in whole:
+        return bool(whole)
+    return {f"rng_state_{rank}.pth" for rank in range(processes)} <= whole
 
 
 def _whole_safetensors(path: Path) -> bool:

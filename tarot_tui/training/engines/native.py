@@ -68,7 +68,7 @@ def main() -> None:
     # What is written from here on goes where the folder is then, if it is moved.
     os.chdir(folder)
     folder = Path()
-    checkpoint = last_complete(folder)
+    checkpoint = last_complete(folder, worker.processes())
     adapter = first_adapter(project, recipe, request, checkpoint)
     cpu = request["device"]["kind"] == "cpu"
     model = load_model(base, recipe, request["precision"], cpu=cpu, adapter=adapter)
