@@ -122,6 +122,8 @@ def test_turns_are_put_in_order_where_that_takes_no_guessing(project, registered
     found = {finding.id: finding.samples for finding in report.findings}
     assert found == {"data.broken": [4, 5], "data.turns": [2, 3]}
     fix(project, report)
+    assert [finding.id for finding in check(project, "chat").findings] == ["data.broken", "data.changes"]
+    fix(project, report, ["broken"])
     assert [[m["content"] for m in turns] for turns in dataset.conversations(project, "chat")] == [
         ["問", "答"], ["再問", "再\n答"], ["s", "三", "三"],
     ]  # fmt: skip

@@ -69,7 +69,8 @@ def test_a_dataset_that_training_would_refuse_ends_with_1(registered, tarot):
     registered("bad", [{"instruction": "a", "output": None}])
     code, out, _err = tarot("check", "bad")
     assert code == 1 and "cannot be read" in out
-    assert tarot("check", "bad", "--fix")[0] == 0
+    assert tarot("check", "bad", "--fix")[0] == 1
+    assert tarot("check", "bad", "--fix", "broken")[0] == 0
 
 
 @pytest.mark.slow

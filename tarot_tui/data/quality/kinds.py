@@ -77,7 +77,8 @@ RULES = (
 )  # fmt: skip
 
 KINDS: tuple[Kind, ...] = (
-    Kind("broken", "error", "safe", N_("{count} samples cannot be read, and training would refuse them.")),
+    # What training refuses may be a fine sample for another program: dropping it is not for us to decide.
+    Kind("broken", "error", "asked", N_("{count} samples cannot be read, and training would refuse them.")),
     Kind("turns", "error", "safe", N_("{count} samples have turns out of order, and training would refuse them.")),
     *RULES,
     Kind("empty", "warning", "safe", N_("{count} samples have an empty question or answer.")),
