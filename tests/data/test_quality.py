@@ -42,6 +42,11 @@ def test_good_samples_have_nothing_to_be_said_about_them(checked):
     assert (report.samples, report.turns, report.scripts) == (3, 3, {"traditional": 2})
 
 
+def test_an_empty_dataset_is_no_good_one(project, registered):
+    registered("none", [])
+    assert [finding.id for finding in check(project, "none").findings] == ["data.none"]
+
+
 @pytest.mark.parametrize(("more", "kind", "numbers"), [
     ([sample("Where?", "")], "empty", [4]),
     ([sample("  ", "Here.")], "empty", [4]),

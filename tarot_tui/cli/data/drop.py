@@ -28,10 +28,10 @@ def run(args: Namespace) -> int:
     from tarot_tui.data.preview import Preview
 
     preview = Preview(project_of(args), args.name).settle()
-    do = "keep" if args.back else "drop"
-    change = preview.change(args.numbers, do)
+    do, numbers = "keep" if args.back else "drop", sorted(set(args.numbers))
+    change = preview.change(numbers, do)
     if args.json:
-        emit({"change": change, "dataset": args.name, "do": do, "samples": args.numbers})
+        emit({"change": change, "dataset": args.name, "do": do, "samples": numbers})
         return 0
     text = (
         _("{count} samples are as they were in the file.")
@@ -40,7 +40,7 @@ def run(args: Namespace) -> int:
     )
     say(
         args,
-        text.format(count=len(args.numbers)),
+        text.format(count=len(numbers)),
         _("take it back: {command}").format(command=f"tarot-tui data undo {shlex.quote(args.name)}"),
     )
     return 0

@@ -193,6 +193,8 @@ class _Check:
         self.examples.setdefault(what, example)
 
     def _findings(self) -> Iterator[Finding]:
+        if not self.report.samples:
+            yield Finding("data.none", "error", _("There is no sample to learn."))
         for kind in KINDS:
             if numbers := sorted(set(self.found.get(kind.id, ()))):
                 of = self.held_out.name if kind.id == "leak" and self.held_out else self.report.name
