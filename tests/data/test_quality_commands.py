@@ -66,7 +66,7 @@ def test_fixing_keeps_the_file_and_can_be_undone(project, deck_file, tarot):
 
 
 def test_a_dataset_that_training_would_refuse_ends_with_1(registered, tarot):
-    registered("bad", [{"instruction": "a", "output": None}])
+    registered("bad", [DECK[0], {"instruction": "a", "output": None}])
     code, out, _err = tarot("check", "bad")
     assert code == 1 and "cannot be read" in out
     assert tarot("check", "bad", "--fix")[0] == 1
