@@ -177,3 +177,15 @@ def test_a_rebuild_keeps_the_edits_and_says_which_lost_their_sample(project, tar
     assert "1 changes belong to samples" in found["data.vanished"]["text"]
     assert answers(project) == ["希望"]
     assert tarot("build", faq, "-o", "deck.edits")[0] == 2
+
+
+def test_progress_is_told_once_a_second_and_the_report_comes_last(registered, tarot, monkeypatch):
+    from tarot_tui.cli.data import check
+
+    registered("many", [{"instruction": f"{n}?", "output": f"answer {n}"} for n in range(1000)])
+    seconds = iter(range(0, 100_000, 1))
+    monkeypatch.setattr(check.time, "monotonic", lambda: next(seconds) / 2)
+    lines = [json.loads(line) for line in tarot("check", "many", "--json", "--progress")[1].splitlines()]
+    assert [line["looked_at"] for line in lines[:-1]] == [200, 400, 600, 800, 1000]
+    assert lines[-1]["samples"] == 1000
+    assert len(tarot("check", "many", "--json")[1].splitlines()) == 1

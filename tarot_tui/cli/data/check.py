@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,12 @@ def arguments(parser: ArgumentParser) -> None:
         help=_("the dataset to measure on: what is in both is told"),
     )
     parser.add_argument(
+        "--progress",
+        action="store_true",
+        default=False,
+        help=_('say once a second how many samples were looked at; with --json as {"looked_at": N}'),
+    )
+    parser.add_argument(
         "--fix",
         nargs="*",
         default=None,
@@ -67,10 +74,11 @@ def run(args: Namespace) -> int:
     if args.cutoff_len < 1:
         raise BadInput(_("--cutoff-len {count}: at least 1.").format(count=args.cutoff_len))
     project = project_of(args)
-    report = check(project, args.name, args.held_out)
+    progress = _Progress(args)
+    report = check(project, args.name, args.held_out, progress)
     fixed = [] if args.fix is None else fix(project, report, args.fix)
     if fixed:
-        report = check(project, args.name, args.held_out)
+        report = check(project, args.name, args.held_out, progress)
     lengths = _lengths(project, args)
     found = [*report.findings, *(lengths.findings if lengths else [])]
     if args.json:
@@ -80,6 +88,24 @@ def run(args: Namespace) -> int:
     say(args, *map(_done, fixed), *_about(report, lengths), "")
     say(args, *_told(found, args.name))
     return int(has_errors(found))
+
+
+class _Progress:
+    """Says how many samples were looked at, once a second, if that was asked for."""
+
+    def __init__(self, args: Namespace) -> None:
+        self.args = args
+        self.next = time.monotonic() + 1
+
+    def __call__(self, count: int) -> None:
+        # The clock is asked now and then only: it would cost more than the look.
+        if not self.args.progress or count % 100 or time.monotonic() < self.next:
+            return
+        self.next = time.monotonic() + 1
+        if self.args.json:
+            emit({"looked_at": count})
+        else:
+            say(self.args, _("looked at {count:,} samples").format(count=count))
 
 
 def _bounded(finding: Finding) -> dict[str, Any]:

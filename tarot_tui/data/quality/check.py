@@ -7,7 +7,7 @@ import shlex
 import unicodedata
 from array import array
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
@@ -54,12 +54,14 @@ class Report:
         return asdict(self)
 
 
-def check(project: Project, name: str, held_out: str = "") -> Report:
+def check(
+    project: Project, name: str, held_out: str = "", on_sample: Callable[[int], None] = lambda _count: None
+) -> Report:
     """Look at every sample of ``name``; ``held_out`` is the dataset that is to measure what was learned, if any.
 
-    Nothing is changed. Raises BadInput for a dataset that cannot be read at all; a broken sample is a finding.
+    Nothing is changed. ``on_sample`` is told how many were looked at, after each. Raises BadInput for a dataset that cannot be read at all; a broken sample is a finding.
     """
-    return _Check(project, name).run(held_out)
+    return _Check(project, name).run(held_out, on_sample)
 
 
 class _Check:
@@ -81,10 +83,11 @@ class _Check:
         self.held_out: Entry | None = None
         self.learned = 0  # texts of ``near`` that are learned; those behind them are only measured on
 
-    def run(self, held_out: str) -> Report:
+    def run(self, held_out: str, on_sample: Callable[[int], None]) -> Report:
         for number, raw in dataset.numbered(self.project, self.entry):
             self.report.samples += 1
             self._look(number, raw)
+            on_sample(self.report.samples)
         self.learned = len(self.places)
         if held_out:
             self._compare(held_out)

@@ -95,7 +95,7 @@ class CheckScreen(Screen[bool]):
     async def _run(self, fix: list[str]) -> None:
         self._say(_("Fixing…") if fix else _("Looking at every sample…"))
         argv = commands.data_check(self.dataset, await self._held_out(), fix)
-        report = (await child.run(self.project, argv)).document
+        report = (await child.run(self.project, [*argv, "--progress"], self._so_far)).document
         self._report = report
         fixed = report.get("fixed") or []
         self._changed |= bool(fixed)
@@ -108,6 +108,10 @@ class CheckScreen(Screen[bool]):
             self._say(
                 "" if not fix else _("There was nothing to mend without being asked; see each finding.")
             )
+
+    def _so_far(self, document: Any) -> None:
+        if isinstance(document, dict) and "looked_at" in document:
+            self._say(_("Looking at every sample: {count:,} so far…").format(count=document["looked_at"]))
 
     async def _held_out(self) -> Likely:
         """What is measured on, without the model: its tokens are counted beside this."""
