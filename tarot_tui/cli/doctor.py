@@ -16,6 +16,9 @@ from tarot_tui.locale import _
 from tarot_tui.project import Project
 from tarot_tui.text import plain
 
+#: Of a pasted file, bytes that are looked at.
+_MOST = 1 << 20
+
 
 def arguments(parser: ArgumentParser) -> None:
     """Declare the verb's own options."""
@@ -28,6 +31,9 @@ def arguments(parser: ArgumentParser) -> None:
         help=_("print a text to paste into an issue, without your names and paths"),
     )
     parser.add_argument("-y", "--yes", action="store_true", help=_("with --fix: do not ask"))
+    parser.add_argument(
+        "--explain", metavar="FILE", help=_("say what the error in this file means ('-': paste it), and end")
+    )
 
 
 def run(args: Namespace) -> int:
@@ -39,6 +45,8 @@ def run(args: Namespace) -> int:
     """
     from tarot_tui.doctor.run import run as check
 
+    if args.explain:
+        return _explain(args)
     if args.report and args.json:
         raise BadInput(_("--report is for people, --json for scripts: say one of them."))
     # On a terminal each finding as it comes; in a file, worst first.
@@ -59,6 +67,36 @@ def run(args: Namespace) -> int:
     if not args.quiet:
         print("\n" + closing(found))
     return int(has_errors(found))
+
+
+def _explain(args: Namespace) -> int:
+    """``--json``: one list of findings, empty when nothing is known of it."""
+    from tarot_tui.doctor.known import explain
+
+    found = explain(_pasted(args.explain))
+    if args.json:
+        emit([finding.as_dict() for finding in found])
+    elif found:
+        for line in findings(found):
+            print(plain(line))
+    else:
+        say(args, _("Nothing in it is known to us; 'tarot-tui doctor' looks at the machine itself."))
+    return 0
+
+
+def _pasted(file: str) -> str:
+    if file == "-":
+        return sys.stdin.read()
+    path = Path(file)
+    try:
+        # The end of a long log: what went wrong is there.
+        with open(path, "rb") as stream:
+            stream.seek(max(0, path.stat().st_size - _MOST))
+            return stream.read().decode("utf-8", "replace")
+    except OSError as error:
+        raise BadInput(
+            _("{file} cannot be read: {reason}.").format(file=path, reason=error.strerror)
+        ) from None
 
 
 def _fix(args: Namespace, found: list[Finding]) -> list[Finding]:

@@ -44,10 +44,14 @@ PROBES = (
         (
             Check("python", "machine:python", required=True),
             Check("machine", "machine:machine", required=True),
+            Check("limits", "limits:check"),
             Check("session", "session:check"),
+            Check("terminal", "terminal:check"),
         )
     ),
-    Probe((Check("nvidia", "nvidia:check"),)),
+    Probe((Check("nvidia", "nvidia:check"), Check("gpu_state", "gpu_state:check"))),
+    Probe((Check("extras", "extras:check"),)),
+    Probe((Check("collective", "collective:check"),), seconds=60),
     Probe((Check("packages", "packages:check", required=True),)),
     Probe((Check("hub", "hub:check"),), seconds=10),
     Probe((Check("ollama", "serving:ollama"),), seconds=5),

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from tarot_tui.doctor.known import sharpen
 from tarot_tui.doctor.probes import PROBES, Check, Probe
 from tarot_tui.findings import Finding
 from tarot_tui.locale import _, language
@@ -46,7 +47,7 @@ def run(
     try:
         for probe in probes:
             children.append(_Child(probe, command, folder))
-        for finding in _findings(children):
+        for finding in map(_sharpened, _findings(children)):
             found.append(finding)
             if on_finding:
                 on_finding(finding)
@@ -54,6 +55,12 @@ def run(
         for child in children:
             child.kill()
     return found
+
+
+def _sharpened(finding: Finding) -> Finding:
+    # Only where a library's own words are the evidence: the other findings know their fix.
+    broken = (".failed", ".crashed", ".stuck", ".broken", ".cuda_fails", ".import")
+    return sharpen(finding) if finding.id.endswith(broken) else finding
 
 
 def _findings(children: list[_Child]) -> Iterator[Finding]:
