@@ -53,4 +53,5 @@ def _runs(args: Namespace) -> list[Path]:
     project = project_of(args)
     if args.runs:
         return list(dict.fromkeys(resolve(project, ref, "train") for ref in args.runs))
-    return [folder for folder in all_jobs(project, "train") if not status.read(folder).alive]
+    seen = [(folder, status.read(folder)) for folder in all_jobs(project, "train")]
+    return [folder for folder, found in seen if not found.alive and found.cause != "silent"]

@@ -12,6 +12,7 @@ import statistics
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ _NAMES = {"step": "current_steps", "learning_rate": "lr"}
 _KEPT = ("current_steps", "loss", "eval_loss", "lr", "grad_norm", "epoch")
 
 Row = dict[str, Any]
+Stamp = tuple[int, int, int] | None
 
 
 def is_foreign(folder: Path) -> bool:
@@ -60,7 +62,7 @@ def status(folder: Path) -> Status:
     so promises the end too soon.
     """
     rows = _logged(folder)
-    state = _latest_state(folder)
+    state = {} if rows else _latest_state(folder)
     counted = rows[-1] if rows else {}
     found = parse(
         {
@@ -112,7 +114,7 @@ class ForeignMetrics:
 
 def history(state: Path) -> list[Row]:
     """The ``log_history`` of a ``trainer_state.json`` in the words of ``trainer_log.jsonl``."""
-    found = files.read_json(state)
+    found = _state(state, _stamp(state))
     entries = found.get("log_history")
     rows = [_ours(entry) for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
     total = found.get("max_steps")
@@ -129,7 +131,14 @@ def latest(folder: Path, count: int = 20) -> Row:
 
 
 def _logged(folder: Path) -> list[Row]:
-    rows = parse_lines(line.encode() for line in last_lines(folder / files.METRICS, _LINES))
+    path = folder / files.METRICS
+    return _last_rows(path, _stamp(path))
+
+
+# A screen looks every second at what is written every minute.
+@lru_cache(maxsize=8)
+def _last_rows(path: Path, _unchanged: Stamp) -> list[Row]:
+    rows = parse_lines(line.encode() for line in last_lines(path, _LINES))
     return [row for row in rows if _number(row.get("current_steps"))]
 
 
@@ -201,7 +210,12 @@ def _latest_state_file(folder: Path) -> Path | None:
 
 def _latest_state(folder: Path) -> Row:
     path = _latest_state_file(folder)
-    return files.read_json(path) if path else {}
+    return _state(path, _stamp(path)) if path else {}
+
+
+@lru_cache(maxsize=8)
+def _state(path: Path, _unchanged: Stamp) -> Row:
+    return files.read_json(path)
 
 
 def _checkpoints(folder: Path) -> list[Path]:
@@ -236,6 +250,15 @@ def _step(row: Row) -> float:
 
 def _number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e15
+
+
+def _stamp(path: Path) -> Stamp:
+    """By which a file is known to be as it was; None when there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def _modified(path: Path) -> float:

@@ -21,6 +21,11 @@ def check_removable(project: Project, folder: Path) -> None:
                 job=folder.name, folder=project.jobs
             )
         )
+    refuse_while_it_may_live(folder)
+
+
+def refuse_while_it_may_live(folder: Path) -> None:
+    """Raise Refused when the job runs, here or where it cannot be seen from here."""
     found = status.read(folder)
     if found.alive:
         raise Refused(

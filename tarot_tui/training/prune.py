@@ -7,10 +7,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from tarot_tui.errors import Refused
-from tarot_tui.jobs import status
-from tarot_tui.jobs.remove import folder_size
-from tarot_tui.locale import _
+from tarot_tui.jobs.remove import folder_size, refuse_while_it_may_live
 from tarot_tui.training.engines.checkpoints import all_checkpoints, is_complete, last_complete, step_of
 
 
@@ -50,9 +47,11 @@ def best_checkpoint(folder: Path) -> Path | None:
 
 
 def prune(folder: Path) -> list[Checkpoint]:
-    """Delete what :func:`checkpoints` does not keep, and return it. Raises Refused for a living run."""
-    if status.read(folder).alive:
-        raise Refused(_("{job} is running and looks after its checkpoints itself.").format(job=folder.name))
+    """Delete what :func:`checkpoints` does not keep, and return it.
+
+    Raises Refused for a run that lives, or may: it looks after its checkpoints itself.
+    """
+    refuse_while_it_may_live(folder)
     doomed = [one for one in checkpoints(folder) if not one.kept]
     for one in doomed:
         # The first to go is what makes it complete: half of one must never be resumed from.

@@ -21,7 +21,8 @@ from tarot_tui.jobs.status import Status
 from tarot_tui.jobs.stopping import STOP_GRACE
 from tarot_tui.text import one_line
 
-#: Seconds between two looks.
+#: Seconds between two looks. A look at a run that writes nothing is a handful of stat calls, a tenth of a millisecond;
+#: inotify would save that and know nothing of what another machine writes on a shared file system.
 EVERY = 1.0
 #: How much of an old log is read, in bytes; and what one look takes of a fast one.
 _LOG_BYTES = 512 * 1024
