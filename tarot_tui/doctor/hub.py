@@ -69,7 +69,9 @@ def ask(endpoint: str, token: str | None) -> Finding:
     if not answer.is_success:
         return _unreachable(endpoint, host, f"HTTP {answer.status_code}")
     if name := _name(answer):
-        text = _("{host} answers and knows you as {name}.").format(host=host, name=name)
+        text = _("{host} answers and knows you as {name}; {rights}.").format(
+            host=host, name=name, rights=_rights(answer)
+        )
     else:
         text = _("{host} answers.").format(host=host)
     return Finding("hub", "ok", text, f"HTTP {answer.status_code}")
@@ -89,6 +91,16 @@ def _name(answer) -> str:  # type: ignore[no-untyped-def]
     except ValueError:
         return ""
     return one_line(str(said.get("name") or ""), 60) if isinstance(said, dict) else ""
+
+
+def _rights(answer) -> str:  # type: ignore[no-untyped-def]
+    token = (answer.json().get("auth") or {}).get("accessToken") or {}
+    role = str(token.get("role") or "")
+    if role == "write":
+        return _("the token may download and publish")
+    if role == "read":
+        return _("the token may download, not publish")
+    return _("the token's rights are fine-grained: 'tarot-tui login --status' tells")
 
 
 def _unreachable(endpoint: str, host: str, evidence: str) -> Finding:

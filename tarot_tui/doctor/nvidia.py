@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tarot_tui.doctor.fixes import pip_install
 from tarot_tui.findings import Finding
 from tarot_tui.locale import _
 from tarot_tui.text import size
+
+_AMD = "0x1002"
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,27 @@ def _text(value: str | bytes) -> str:
 
 def check() -> Iterator[Finding]:
     """The driver, and each GPU."""
-    yield from findings(look(), card=card_on_the_bus())
+    found = look()
+    if not found.gpus and card_on_the_bus(vendor=_AMD):
+        yield amd()
+        return
+    yield from findings(found, card=card_on_the_bus())
+
+
+def amd() -> Finding:
+    """What an AMD card can do here, honestly."""
+    return Finding(
+        "nvidia.amd",
+        "warning",
+        _(
+            "There is an AMD card: with PyTorch for ROCm, LoRA in bf16 works on it; 4-bit training and the GPU "
+            "readings are made for NVIDIA and not tested there."
+        ),
+        "PCI vendor 1002",
+        fix=pip_install(
+            "--force-reinstall", "torch", "--index-url", "https://download.pytorch.org/whl/rocm6.4"
+        ),
+    )
 
 
 def findings(nvidia: Nvidia, card: bool) -> Iterator[Finding]:
@@ -120,11 +143,11 @@ def findings(nvidia: Nvidia, card: bool) -> Iterator[Finding]:
         )
 
 
-def card_on_the_bus(root: Path = Path("/")) -> bool:
-    """Whether the PCI bus holds a graphics card or accelerator of NVIDIA (vendor 10de, class 03xx)."""
+def card_on_the_bus(root: Path = Path("/"), vendor: str = "0x10de") -> bool:
+    """Whether the PCI bus holds a graphics card or accelerator (class 03xx) of ``vendor``, by default NVIDIA."""
     for device in (root / "sys/bus/pci/devices").glob("*"):
         try:
-            if (device / "vendor").read_text().strip() == "0x10de" and (
+            if (device / "vendor").read_text().strip() == vendor and (
                 device / "class"
             ).read_text().startswith("0x03"):
                 return True

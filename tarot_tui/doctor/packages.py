@@ -25,6 +25,7 @@ def check() -> Iterator[Finding]:
     """One finding for each group of packages."""
     for extra, purpose, names, severity in _GROUPS:
         yield group(extra, _(purpose), names, severity)
+    yield from conflicts([name for _extra, _purpose, names, _severity in _GROUPS for name in names])
 
 
 def group(extra: str, purpose: str, names: tuple[str, ...], severity: Severity) -> Finding:
@@ -60,6 +61,39 @@ def group(extra: str, purpose: str, names: tuple[str, ...], severity: Severity) 
         _("{purpose} has its packages: {names}.").format(purpose=purpose, names=have),
         evidence=have,
     )
+
+
+def conflicts(names: list[str]) -> Iterator[Finding]:
+    """What the installed packages ``names`` ask of others and do not get; one finding, naming the first few."""
+    broken = [
+        (name, need, found)
+        for name in ("torch", *names)
+        for need in _needs(name)
+        if (found := version(need.name)) and not need.specifier.contains(found, prereleases=True)
+    ]
+    if broken:
+        said = "; ".join(
+            f"{name} needs {need.name}{need.specifier}, here is {found}" for name, need, found in broken
+        )
+        yield Finding(
+            "packages.conflict",
+            "warning",
+            _("Packages that do not fit together: {name} needs {wanted}, and {found} is installed.").format(
+                name=broken[0][0], wanted=f"{broken[0][1].name}{broken[0][1].specifier}", found=broken[0][2]
+            ),
+            said,
+            fix=pip_install("--upgrade", *(f"{need.name}{need.specifier}" for _name, need, _found in broken)),
+        )
+
+
+def _needs(name: str) -> list[Requirement]:
+    try:
+        lines = metadata.requires(name) or []
+    except metadata.PackageNotFoundError:
+        return []
+    needs = [Requirement(line) for line in lines]
+    # Without an extra: what belongs to one is needed only by who asked for it.
+    return [need for need in needs if need.marker is None or need.marker.evaluate({"extra": ""})]
 
 
 def version(name: str) -> str:

@@ -120,6 +120,40 @@ def test_terminals(environment, encoding, ids):
         assert "truecolor, tmux" in found[0].text
 
 
+def test_an_amd_card_is_told_what_works(monkeypatch, tmp_path):
+    from tarot_tui.doctor import nvidia
+
+    device = tmp_path / "sys/bus/pci/devices/0000:03:00.0"
+    device.mkdir(parents=True)
+    (device / "vendor").write_text("0x1002\n")
+    (device / "class").write_text("0x030000\n")
+    assert nvidia.card_on_the_bus(tmp_path, "0x1002") and not nvidia.card_on_the_bus(tmp_path)
+    assert "rocm" in nvidia.amd().fix
+
+
+def test_packages_that_do_not_fit_together_are_named(monkeypatch):
+    from tarot_tui.doctor import packages
+
+    real = packages.version
+    monkeypatch.setattr(packages, "version", lambda name: "0.1" if name == "tokenizers" else real(name))
+    (found,) = packages.conflicts(["transformers", "peft"])
+    assert found.id == "packages.conflict" and "tokenizers" in found.text and "tokenizers" in found.fix
+    monkeypatch.setattr(packages, "version", real)
+    assert list(packages.conflicts(["transformers", "peft", "accelerate"])) == []
+
+
+def test_a_full_store_of_ollama_is_said(monkeypatch, tmp_path):
+    from collections import namedtuple
+
+    from tarot_tui.doctor import serving
+
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: usage(10, 9, 1))
+    (found,) = serving.store(tmp_path)
+    assert found.severity == "warning" and "ollama rm" in found.fix
+    assert list(serving.store(None)) == []
+
+
 @pytest.mark.slow
 def test_two_processes_really_sum_and_a_backend_that_is_not_there_is_explained():
     assert collective.proof("gloo", 2).severity == "ok"
