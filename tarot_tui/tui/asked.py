@@ -71,4 +71,8 @@ class Asked:
         if process is not None:
             with suppress(ProcessLookupError):
                 process.kill()
+            process.stdin.close()
+            # Read to its end, the pipe is let go of before the loop closes. RuntimeError: whoever asks does so already.
+            with suppress(OSError, ValueError, RuntimeError):
+                await process.stdout.read()
             await process.wait()

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tarot_tui.data import build, template
-from tarot_tui.data.sources import Header, Row, collect, tables
+from tarot_tui.data.sources import Header, Reading, Row, collect, tables
 from tarot_tui.data.template import Sample, Template
 from tarot_tui.errors import BadInput
 from tarot_tui.training import child
@@ -57,7 +57,8 @@ def preview(request: dict[str, Any], _say: Callable[[str], None] = lambda _line:
 
     ``root``: the project. ``sources``: paths in it. ``template``: a path in it, '' for one sample per cell. ``text``:
     what the template is to be, null for what it is. Returns ``tables`` (see :class:`_Beginning`), ``samples`` (the
-    first ones), ``problems`` (sentences about files that cannot be read). Raises BadInput as a build would.
+    first ones), ``wrong`` (what is wrong with the template, '' if nothing is) and ``problems`` (sentences about files
+    that cannot be read). Raises BadInput for sources that are not there.
     """
     root = Path(request["root"])
     found, problems = [], []
@@ -66,13 +67,18 @@ def preview(request: dict[str, Any], _say: Callable[[str], None] = lambda _line:
             found += _beginnings(file)
         except BadInput as error:
             problems.append(str(error))
-    rules = _rules(root, request)
-    if rules:
-        path = root / request["template"]
-        template.check(rules, path, [one.header for one in found])
+    samples: list[Sample] = []
+    wrong = ""
+    try:
+        if rules := _rules(root, request):
+            template.check(rules, root / request["template"], [one.header for one in found])
+        samples = list(islice(_samples(found, rules), _COUNT))
+    except BadInput as error:
+        wrong = str(error)  # the columns are what one needs to mend it
     return {
         "tables": [one.as_dict() for one in found],
-        "samples": list(islice(_samples(found, rules), _COUNT)),
+        "samples": samples,
+        "wrong": wrong,
         "problems": problems,
     }
 
@@ -85,7 +91,7 @@ def _beginnings(file: Path) -> list[_Beginning]:
             stamp,
             [
                 _Beginning(table.head(), list(islice(table.rows(), _ROWS)))
-                for table in tables(file, preview=True)
+                for table in tables(file, Reading(preview=True))
             ],
         )
     return _kept[file][1]

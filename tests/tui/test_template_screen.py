@@ -123,6 +123,9 @@ def test_rows_are_read_again_only_when_the_file_changed(faq, monkeypatch):
 
 
 def test_a_draft_is_named_as_the_file_it_will_be_and_leaves_nothing_behind(faq):
-    with pytest.raises(BadInput, match="^faq.yaml, line 2: not valid YAML"):
-        ask(faq, text="samples:\n  - [")
+    found = ask(faq, text="samples:\n  - [")
+    assert found["wrong"].startswith("faq.yaml, line 2: not valid YAML")
+    assert found["tables"] and not found["samples"]
+    with pytest.raises(BadInput, match="nowhere"):
+        ask(faq, sources=["nowhere"])
     assert [path.name for path in faq.templates.iterdir()] == ["faq.yaml"]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Static
 
 from tarot_tui.data import overlay
@@ -27,12 +26,13 @@ from tarot_tui.tui.asked import Asked
 from tarot_tui.tui.background import in_daemon
 from tarot_tui.tui.keys import Key, bindings
 from tarot_tui.tui.likely_model import Likely, likely_model
+from tarot_tui.tui.screens.look import LookScreen
 from tarot_tui.tui.widgets.caption import Caption
 from tarot_tui.tui.widgets.finding_list import FindingList
 from tarot_tui.tui.widgets.key_line import KeyLine
 from tarot_tui.tui.widgets.shell_line import ShellLine
 
-KEYS: tuple[Key, ...] = (
+_KEYS: tuple[Key, ...] = (
     Key("s", "s", "samples", N_("its samples"), N_("Page through the samples that the finding is about.")),
     Key("f", "f", "fix", N_("fix"), N_("Fix what the finding is about, as far as it can be fixed.")),
     Key("a", "a", "fix_all", N_("fix all"), N_("Fix everything where nothing of worth is lost.")),
@@ -46,17 +46,16 @@ KEYS: tuple[Key, ...] = (
 )  # fmt: skip
 
 
-class CheckScreen(Screen[bool]):
+class CheckScreen(LookScreen):
     """The findings, worst first. Dismissed with whether anything was changed."""
 
     AUTO_FOCUS = "FindingList"
-    BINDINGS = bindings(KEYS)
+    KEYS = _KEYS
+    BINDINGS = bindings(_KEYS)
     DEFAULT_CSS = """
-    CheckScreen Caption { margin: 0 1 1 1; }
-    CheckScreen #tokens, CheckScreen #found, CheckScreen #notice, CheckScreen ShellLine { padding: 0 1; }
+    CheckScreen #tokens, CheckScreen #found { padding: 0 1; }
     CheckScreen #tokens { height: auto; margin-bottom: 1; }
     CheckScreen #found { height: 1fr; }
-    CheckScreen #notice { height: auto; max-height: 3; }
     """
 
     def __init__(self, project: Project, name: str) -> None:
@@ -75,7 +74,7 @@ class CheckScreen(Screen[bool]):
         yield Vertical(FindingList(), id="found")
         yield Static(id="notice", markup=False)
         yield ShellLine(self.project.root)
-        yield KeyLine(KEYS)
+        yield KeyLine(self.KEYS)
 
     def on_mount(self) -> None:
         """Look at the samples, and beside that count their tokens."""
@@ -89,11 +88,11 @@ class CheckScreen(Screen[bool]):
 
     def action_check(self) -> None:
         """Look at all samples, and count their tokens."""
-        self._in_background(self._run([]), "check")
-        self._in_background(self._count(), "count")
+        self.in_background(partial(self._run, []), "check")
+        self.in_background(self._count, "count")
 
     async def _run(self, fix: list[str]) -> None:
-        self._say(_("Fixing…") if fix else _("Looking at every sample…"))
+        self.say(_("Fixing…") if fix else _("Looking at every sample…"))
         argv = commands.data_check(self.dataset, await self._held_out(), fix)
         report = (await child.run(self.project, [*argv, "--progress"], self._so_far)).document
         self._report = report
@@ -102,16 +101,14 @@ class CheckScreen(Screen[bool]):
         self._tell()
         if fixed:
             count = sum(one["samples"] for one in fixed)
-            self._say(_("Mended {count} samples; u takes the latest back.").format(count=count))
+            self.say(_("Mended {count} samples; u takes the latest back.").format(count=count))
             await self._count()
         else:
-            self._say(
-                "" if not fix else _("There was nothing to mend without being asked; see each finding.")
-            )
+            self.say("" if not fix else _("There was nothing to mend without being asked; see each finding."))
 
     def _so_far(self, document: Any) -> None:
         if isinstance(document, dict) and "looked_at" in document:
-            self._say(_("Looking at every sample: {count:,} so far…").format(count=document["looked_at"]))
+            self.say(_("Looking at every sample: {count:,} so far…").format(count=document["looked_at"]))
 
     async def _held_out(self) -> Likely:
         """What is measured on, without the model: its tokens are counted beside this."""
@@ -176,38 +173,38 @@ class CheckScreen(Screen[bool]):
             screen = SamplesScreen(self.project, found.dataset, found.samples, found.text)
             self.app.push_screen(screen, self._was_changed)
         else:
-            self._say(_("This finding is about no samples."))
+            self.say(_("This finding is about no samples."))
 
     def action_fix(self) -> None:
         """Fix what the finding is about."""
         found = self._chosen
         if isinstance(found, SampleFinding) and found.fixable != "none":
-            self._in_background(self._run([found.id.removeprefix("data.")]), "check")
+            self.in_background(partial(self._run, [found.id.removeprefix("data.")]), "check")
         elif found and found.fix:
-            self._say(_("By hand: {fix}").format(fix=found.fix))
+            self.say(_("By hand: {fix}").format(fix=found.fix))
         else:
-            self._say(_("There is nothing to fix here."))
+            self.say(_("There is nothing to fix here."))
 
     def action_fix_all(self) -> None:
         """Fix everything that is safe to fix."""
         safe = [one for one in self.query_one(FindingList).findings if getattr(one, "fixable", "") == "safe"]
         if safe:
-            self._in_background(self._run([one.id.removeprefix("data.") for one in safe]), "check")
+            self.in_background(partial(self._run, [one.id.removeprefix("data.") for one in safe]), "check")
         else:
-            self._say(_("Nothing is left that can be fixed without a choice of yours."))
+            self.say(_("Nothing is left that can be fixed without a choice of yours."))
 
     def action_undo(self) -> None:
         """Take the latest change back."""
-        self._in_background(self._undo(), "check")
+        self.in_background(self._undo, "check")
 
     async def _undo(self) -> None:
         undone = await in_daemon(overlay.undo, self.project, self.dataset)
         if not undone:
-            self._say(_("There is nothing to take back."))
+            self.say(_("There is nothing to take back."))
             return
         self._changed = True
         await self._run([])
-        self._say(_("Took back the change of {count} samples.").format(count=len(undone)))
+        self.say(_("Took back the change of {count} samples.").format(count=len(undone)))
         await self._count()
 
     def _was_changed(self, changed: bool | None) -> None:
@@ -217,33 +214,9 @@ class CheckScreen(Screen[bool]):
 
     # ---- the rest
 
-    def action_copy(self) -> None:
-        """Copy the shell line to the clipboard, through the terminal (OSC 52)."""
-        if command := self.query_one(ShellLine).command:
-            self.app.copy_to_clipboard(command)
-            self.notify(_("Copied: {command}").format(command=command), timeout=3, markup=False)
-
-    def action_help(self) -> None:
-        """Show the keys."""
-        from tarot_tui.tui.screens.help import HelpScreen
-
-        self.app.push_screen(HelpScreen(KEYS))
-
     def action_leave(self) -> None:
         """Back."""
         self.dismiss(self._changed)
-
-    def _in_background(self, work: Coroutine[Any, Any, None], group: str) -> None:
-        async def told() -> None:
-            try:
-                await work
-            except TarotError as error:
-                self.query_one("#notice", Static).update(Content.styled(plain(str(error)), "$text-error"))
-
-        self.run_worker(told(), group=group, exclusive=True)
-
-    def _say(self, sentence: str) -> None:
-        self.query_one("#notice", Static).update(Content(plain(sentence)))
 
 
 def _finding(found: dict[str, Any]) -> Finding:

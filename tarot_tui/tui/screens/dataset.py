@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widget import Widget
@@ -22,30 +21,11 @@ from tarot_tui.tui import child, commands, steps
 from tarot_tui.tui.keys import Key, bindings
 from tarot_tui.tui.screens.step import StepScreen
 from tarot_tui.tui.widgets.choice import Choice
+from tarot_tui.tui.widgets.documents import Documents
 from tarot_tui.tui.widgets.finding_list import FindingList
 from tarot_tui.tui.widgets.request_preview import RequestPreview
 
 _NO_TEMPLATE = ""
-
-
-class Documents(SelectionList[str], inherit_bindings=False):
-    """Files to tick. Enter is left to the main button, and at either end the arrows leave the list."""
-
-    BINDINGS = [
-        Binding("down", "move(1)", show=False),
-        Binding("up", "move(-1)", show=False),
-        Binding("space", "select", show=False),
-    ]
-
-    def action_move(self, by: int) -> None:
-        """The next file, or out of the list."""
-        place = (self.highlighted or 0) + by
-        if self.highlighted is not None and 0 <= place < self.option_count:
-            self.highlighted = place
-        elif by > 0:
-            self.screen.focus_next()
-        else:
-            self.screen.focus_previous()
 
 
 class DatasetScreen(StepScreen):

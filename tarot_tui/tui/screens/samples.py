@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Coroutine, Sequence
-from typing import Any
+from collections.abc import Sequence
+from functools import partial
 
 from textual.app import ComposeResult, SuspendNotSupported
 from textual.containers import Horizontal
-from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Input, Label, Static
 
 from tarot_tui.data import overlay
@@ -25,6 +23,7 @@ from tarot_tui.tui.asked import Asked
 from tarot_tui.tui.background import in_daemon
 from tarot_tui.tui.keys import Key, bindings
 from tarot_tui.tui.likely_model import Likely, likely_model
+from tarot_tui.tui.screens.look import LookScreen
 from tarot_tui.tui.widgets.caption import Caption
 from tarot_tui.tui.widgets.key_line import KeyLine
 from tarot_tui.tui.widgets.sample_view import SampleView
@@ -32,7 +31,7 @@ from tarot_tui.tui.widgets.shell_line import ShellLine
 
 _STATES = {"edited": N_("edited"), "dropped": N_("left out")}
 
-KEYS: tuple[Key, ...] = (
+_KEYS: tuple[Key, ...] = (
     Key("right,n,space", "← →", "step(1)", N_("page"), N_("Show the next sample, or the one before.")),
     Key("left,p", "←", "step(-1)", N_("before"), N_("Show the sample before."), quiet=True),
     Key("g", "g", "ask('go')", N_("go to"), N_("Go to the sample of a number.")),
@@ -51,18 +50,17 @@ KEYS: tuple[Key, ...] = (
 )  # fmt: skip
 
 
-class SamplesScreen(Screen[bool]):
+class SamplesScreen(LookScreen):
     """Pages through a dataset of any size. Dismissed with whether anything was changed."""
 
     AUTO_FOCUS = "SampleView"
-    BINDINGS = bindings(KEYS)
+    KEYS = _KEYS
+    BINDINGS = bindings(_KEYS)
     DEFAULT_CSS = """
-    SamplesScreen Caption { margin: 0 1 1 1; }
-    SamplesScreen SampleView, SamplesScreen #notice, SamplesScreen ShellLine, SamplesScreen #asked { padding: 0 1; }
+    SamplesScreen SampleView, SamplesScreen #asked { padding: 0 1; }
     SamplesScreen #asked { height: 1; display: none; }
     SamplesScreen #asked Label { width: auto; margin-right: 1; color: $text-primary; }
     SamplesScreen #asked Input { width: 1fr; }
-    SamplesScreen #notice { height: auto; max-height: 3; }
     """
 
     def __init__(self, project: Project, name: str, numbers: Sequence[int] = (), about: str = "") -> None:
@@ -90,7 +88,7 @@ class SamplesScreen(Screen[bool]):
         field.cursor_blink = False
         yield Horizontal(Label(id="label"), field, id="asked")
         yield ShellLine(self.project.root)
-        yield KeyLine(KEYS)
+        yield KeyLine(self.KEYS)
 
     # ---- reading
 
@@ -98,7 +96,7 @@ class SamplesScreen(Screen[bool]):
         """Show the first sample at once; count and find the changed ones meanwhile."""
         self.number = self._numbers[0] if self._numbers else 1
         self._counting = self.set_interval(0.3, self._tell_place, pause=True)
-        self._in_background(self._open(), "sample")
+        self.in_background(self._open, "sample")
 
     async def on_unmount(self) -> None:
         """Let go of what was read from."""
@@ -109,7 +107,7 @@ class SamplesScreen(Screen[bool]):
         self._preview = await in_daemon(Preview, self.project, self.dataset)
         await self._show(self.number)
         self._counting.resume()
-        self._in_background(self._count(self._preview), "count")
+        self.in_background(partial(self._count, self._preview), "count")
         await in_daemon(self._preview.settle)
         if self._preview.changes:
             await self._show(self.number)
@@ -140,9 +138,7 @@ class SamplesScreen(Screen[bool]):
         if likely is None:
             self._as_trained = False
             view.show(shown)
-            self._say(
-                _("Choose a recipe in the Parameters step first: each model sees a sample its own way.")
-            )
+            self.say(_("Choose a recipe in the Parameters step first: each model sees a sample its own way."))
             return
         view.wait(_("Asking the tokenizer of {model}…").format(model=one_line(likely.model, 60)))
         request = as_trained.request_of(self.project, likely.model, shown.messages, likely.cutoff_len)
@@ -194,7 +190,7 @@ class SamplesScreen(Screen[bool]):
         if self._numbers:
             self._go(self._numbers[-1])
         elif self._preview:
-            self._in_background(self._to_the_end(self._preview), "sample")
+            self.in_background(partial(self._to_the_end, self._preview), "sample")
 
     async def _to_the_end(self, preview: Preview) -> None:
         await in_daemon(preview.index.scan, None, lambda: self._left)
@@ -204,8 +200,8 @@ class SamplesScreen(Screen[bool]):
         index = self._preview.index if self._preview else None
         if index is None or number < 1 or (index.complete and number > len(index)):
             return
-        self._say(self._about if self._numbers else "")
-        self._in_background(self._show(number), "sample")
+        self.say(self._about if self._numbers else "")
+        self.in_background(partial(self._show, number), "sample")
 
     def action_ask(self, what: str) -> None:
         """Ask for a number, or for words."""
@@ -225,13 +221,13 @@ class SamplesScreen(Screen[bool]):
             return
         if self._asks == "find":
             self._words = asked
-            self._say(_("Searching…"))
-            self._in_background(self._find(asked), "sample")
+            self.say(_("Searching…"))
+            self.in_background(partial(self._find, asked), "sample")
         elif asked.isdecimal():
             self._numbers = []
-            self._in_background(self._show(int(asked)), "sample")
+            self.in_background(partial(self._show, int(asked)), "sample")
         else:
-            self._fail(_("'{asked}' is no number.").format(asked=one_line(asked, 40)))
+            self.fail(_("'{asked}' is no number.").format(asked=one_line(asked, 40)))
 
     async def _find(self, words: str) -> None:
         searching = True
@@ -246,9 +242,9 @@ class SamplesScreen(Screen[bool]):
         finally:
             searching = False
         if found is None:
-            self._say(_("No sample says '{words}'.").format(words=one_line(words, 60)))
+            self.say(_("No sample says '{words}'.").format(words=one_line(words, 60)))
             return
-        self._say(_("Searched on from the first sample.") if again else "")
+        self.say(_("Searched on from the first sample.") if again else "")
         self._numbers = []
         await self._show(found)
 
@@ -261,7 +257,7 @@ class SamplesScreen(Screen[bool]):
     def action_drop(self) -> None:
         """Leave the sample out, or take it in again."""
         if self.shown:
-            self._in_background(self._drop(self.shown), "change")
+            self.in_background(partial(self._drop, self.shown), "change")
 
     async def _drop(self, shown: Shown) -> None:
         do = "keep" if shown.state == "dropped" else "drop"
@@ -285,23 +281,23 @@ class SamplesScreen(Screen[bool]):
                     [sys.executable, "-m", "tarot_tui", *argv], cwd=self.project.root, stderr=subprocess.PIPE, check=False
                 )  # fmt: skip
         except SuspendNotSupported:
-            self._fail(_("This terminal cannot be lent to an editor."))
+            self.fail(_("This terminal cannot be lent to an editor."))
             self.query_one(ShellLine).show(argv)
             return
         said = plain(done.stderr.decode("utf-8", "replace")).strip().splitlines()
         if done.returncode:
-            self._fail((said or ["?"])[-1].removeprefix("tarot-tui: "))
+            self.fail((said or ["?"])[-1].removeprefix("tarot-tui: "))
         else:
-            self._in_background(self._renew(self.number, ""), "change")
+            self.in_background(partial(self._renew, self.number, ""), "change")
 
     def action_undo(self) -> None:
         """Take the latest change back."""
-        self._in_background(self._undo(), "change")
+        self.in_background(self._undo, "change")
 
     async def _undo(self) -> None:
         undone = await in_daemon(overlay.undo, self.project, self.dataset)
         if not undone:
-            self._say(_("There is nothing to take back."))
+            self.say(_("There is nothing to take back."))
             return
         count, number = len(undone), abs(undone[0].number)
         await self._renew(number, _("Took back the change of {count} samples.").format(count=count))
@@ -310,7 +306,7 @@ class SamplesScreen(Screen[bool]):
         self._changed = True
         await in_daemon(self._preview.settle)
         await self._show(number)
-        self._say(words)
+        self.say(words)
 
     # ---- the rest
 
@@ -320,36 +316,9 @@ class SamplesScreen(Screen[bool]):
             self._as_trained = not self._as_trained
             self._go(self.number)
 
-    def action_copy(self) -> None:
-        """Copy the shell line to the clipboard, through the terminal (OSC 52)."""
-        if command := self.query_one(ShellLine).command:
-            self.app.copy_to_clipboard(command)
-            self.notify(_("Copied: {command}").format(command=command), timeout=3, markup=False)
-
-    def action_help(self) -> None:
-        """Show the keys."""
-        from tarot_tui.tui.screens.help import HelpScreen
-
-        self.app.push_screen(HelpScreen(KEYS))
-
     def action_leave(self) -> None:
         """Out of the field, else back."""
         if self.query_one("#asked").display:
             self._close_field()
         else:
             self.dismiss(self._changed)
-
-    def _in_background(self, work: Coroutine[Any, Any, None], group: str) -> None:
-        async def told() -> None:
-            try:
-                await work
-            except TarotError as error:
-                self._fail(str(error))
-
-        self.run_worker(told(), group=group, exclusive=True)
-
-    def _say(self, sentence: str) -> None:
-        self.query_one("#notice", Static).update(Content(plain(sentence)))
-
-    def _fail(self, sentence: str) -> None:
-        self.query_one("#notice", Static).update(Content.styled(plain(sentence), "$text-error"))

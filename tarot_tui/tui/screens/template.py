@@ -7,20 +7,19 @@ from pathlib import Path
 
 from textual.app import ComposeResult
 from textual.containers import Container, VerticalScroll
-from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Static, TextArea
 
 from tarot_tui.locale import N_, _
 from tarot_tui.project import Project, write_text
-from tarot_tui.text import one_line, plain
+from tarot_tui.text import one_line
 from tarot_tui.tui.keys import Key, bindings
+from tarot_tui.tui.screens.look import LookScreen
 from tarot_tui.tui.widgets.caption import Caption
 from tarot_tui.tui.widgets.confirm import Confirm
 from tarot_tui.tui.widgets.key_line import KeyLine
 from tarot_tui.tui.widgets.request_preview import RequestPreview
 
-KEYS: tuple[Key, ...] = (
+_KEYS: tuple[Key, ...] = (
     Key("ctrl+o", "ctrl+o", "save", N_("save"), N_("Write the template down.")),
     Key("f1", "F1", "help", N_("help"), N_("Show this help.")),
     Key("escape", "esc", "leave", N_("back"), N_("Go back; what is not saved is asked about.")),
@@ -42,20 +41,19 @@ class TemplateText(TextArea):
         self.screen.action_page(-1)
 
 
-class TemplateScreen(Screen[bool]):
+class TemplateScreen(LookScreen):
     """Edits one template. Dismissed with whether it was saved."""
 
     AUTO_FOCUS = "TextArea"
-    BINDINGS = bindings(KEYS)
+    KEYS = _KEYS
+    BINDINGS = bindings(_KEYS)
     DEFAULT_CSS = """
-    TemplateScreen Caption { margin: 0 1 1 1; }
     TemplateScreen #both { height: 1fr; layout: vertical; padding: 0 1; }
     TemplateScreen TextArea { height: 2fr; border: none; padding: 0; background: $surface; }
     TemplateScreen #made { height: 3fr; margin-top: 1; scrollbar-size-vertical: 1; }
     TemplateScreen.-wide #both { layout: horizontal; }
     TemplateScreen.-wide TextArea { width: 1fr; height: 1fr; }
     TemplateScreen.-wide #made { width: 1fr; height: 1fr; margin: 0 0 0 3; }
-    TemplateScreen #notice { height: auto; max-height: 3; padding: 0 1; }
     """
 
     def __init__(self, project: Project, path: Path, sources: Sequence[str], draft: str = "") -> None:
@@ -74,7 +72,7 @@ class TemplateScreen(Screen[bool]):
             yield TemplateText(soft_wrap=True, compact=True, show_line_numbers=False)
             yield VerticalScroll(RequestPreview(), id="made", can_focus=False)
         yield Static(id="notice", markup=False)
-        yield KeyLine(KEYS)
+        yield KeyLine(self.KEYS)
 
     def on_mount(self) -> None:
         """Read the file."""
@@ -83,7 +81,7 @@ class TemplateScreen(Screen[bool]):
         except FileNotFoundError:
             pass
         except (OSError, UnicodeDecodeError):
-            self._say(_("{file} cannot be read as UTF-8 text.").format(file=self.path.name), "$text-error")
+            self.fail(_("{file} cannot be read as UTF-8 text.").format(file=self.path.name))
         area = self.query_one(TextArea)
         area.cursor_blink = False
         area.text = self._stored or self._draft
@@ -105,15 +103,12 @@ class TemplateScreen(Screen[bool]):
             self.path.parent.mkdir(exist_ok=True)
             write_text(self.path, self.query_one(TextArea).text)
         except OSError as error:
-            self._say(
-                _("{file} cannot be written: {reason}.").format(file=self.path, reason=error.strerror),
-                "$text-error",
-            )
+            self.fail(_("{file} cannot be written: {reason}.").format(file=self.path, reason=error.strerror))
             return
         self._stored = self.query_one(TextArea).text
         self._saved = True
         self.query_one(Caption).show([])
-        self._say(_("Saved as {file}.").format(file=self.project.relative(self.path)))
+        self.say(_("Saved as {file}.").format(file=self.project.relative(self.path)))
 
     def action_page(self, by: int) -> None:
         """Scroll the samples and columns."""
@@ -131,15 +126,6 @@ class TemplateScreen(Screen[bool]):
             _("Leave"),
         )
         self.app.push_screen(question, lambda yes: self.dismiss(self._saved) if yes else None)
-
-    def action_help(self) -> None:
-        """Show the keys."""
-        from tarot_tui.tui.screens.help import HelpScreen
-
-        self.app.push_screen(HelpScreen(KEYS))
-
-    def _say(self, sentence: str, style: str = "") -> None:
-        self.query_one("#notice", Static).update(Content.styled(plain(sentence), style))
 
 
 def skeleton(tables: Sequence[dict]) -> str:  # type: ignore[type-arg]

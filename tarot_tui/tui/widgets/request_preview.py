@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
@@ -25,8 +26,10 @@ _MODULE = "tarot_tui.tui.preview"
 
 #: Seconds without a change before a preview is read.
 _PAUSE = 0.3
-#: Characters of a question or answer that are shown.
-_LONG = 240
+#: Characters of a question or answer that are shown, and of a column's example.
+_LONG, _EXAMPLE = 240, 60
+#: Columns of a table that are listed.
+_COLUMNS = 30
 
 
 class RequestPreview(Vertical):
@@ -59,7 +62,7 @@ class RequestPreview(Vertical):
         """
         if not sources:
             self.workers.cancel_group(self, "preview")
-            self._show("", "", Content(""))
+            self._show("", "", "")
             return
         request = {
             "root": str(project.root.resolve()),
@@ -79,18 +82,20 @@ class RequestPreview(Vertical):
         try:
             found = await self._reader.ask(request)
         except TarotError as error:
-            # The columns stay: they are what one needs to mend it.
-            self._show(Content.styled(plain(str(error)), "$text-error"), "", None)
+            self._show(Content.styled(plain(str(error)), "$text-error"), "", "")
             return
         self.tables = found["tables"]
-        heading = Content.styled(_("The first samples"), "bold $primary")
-        self._show(heading, _samples(found), _columns(found))
+        if found["wrong"]:
+            self._show(Content.styled(plain(found["wrong"]), "$text-error"), "", _columns(found))
+        else:
+            heading = Content.styled(_("The first samples"), "bold $primary")
+            self._show(heading, _samples(found), _columns(found))
 
-    def _show(self, heading: Content | str, samples: Table | str, columns: Content | None) -> None:
+    def _show(self, heading: Content | str, samples: Table | str, columns: Group | str) -> None:
         self.query_one("#heading", Static).update(heading)
         self.query_one("#samples", Static).update(samples)
-        if columns is not None:
-            self.query_one("#columns", Static).update(columns)
+        self.query_one("#samples").display = bool(samples)
+        self.query_one("#columns", Static).update(columns)
 
 
 def _samples(found: dict[str, Any]) -> Table | str:
@@ -105,15 +110,17 @@ def _samples(found: dict[str, Any]) -> Table | str:
     return table
 
 
-def _columns(found: dict[str, Any]) -> Content:
-    lines = [Content.styled(_("Columns that a template can use"), "bold $primary")]
+def _columns(found: dict[str, Any]) -> Group:
+    """Every table with its columns, one a line, and the first cell of each that holds something."""
+    parts: list[RenderableType] = [Text(_("Columns that a template can use"), "bold")]
     for table in found["tables"]:
-        named = ", ".join(
-            f"{{{plain(name)}}} {one_line(example, 24)}" if example else f"{{{plain(name)}}}"
-            for name, example in table["columns"]
-        )
-        lines.append(
-            Content.styled(f"{one_line(table['name'], 60)}  ", "bold") + Content(one_line(named, 400))
-        )
-    lines += [Content.styled(one_line(problem), "$text-warning") for problem in found["problems"]]
-    return Content("\n").join(lines)
+        rows = Table.grid(padding=(0, 2, 0, 0))
+        columns = table["columns"]
+        for name, example in columns[:_COLUMNS]:
+            shown = Text(one_line(example, _EXAMPLE), "dim", overflow="ellipsis", no_wrap=True)
+            rows.add_row(Text(f"  {{{one_line(name, 40)}}}"), shown)
+        if len(columns) > _COLUMNS:
+            rows.add_row(Text(_("  … and {count} more").format(count=len(columns) - _COLUMNS)))
+        parts += [Text(one_line(table["name"], 60)), rows]
+    parts += [Text(one_line(problem), "bold") for problem in found["problems"]]
+    return Group(*parts)
