@@ -51,6 +51,7 @@ def run(args: Namespace) -> int:
 
 def _lines(found) -> list[str]:  # type: ignore[no-untyped-def]
     from tarot_tui.jobs.alert_sender import address
+    from tarot_tui.jobs.alerts import is_trusted
 
     lines = [_("told: {kinds}").format(kinds=", ".join(found.on))]
     if found.command:
@@ -60,15 +61,19 @@ def _lines(found) -> list[str]:  # type: ignore[no-untyped-def]
             lines.append(f"{name}: {address(url)}")
     if found.bell:
         lines.append(_("the terminal rings while you watch"))
-    return [*lines, _("'tarot-tui alerts test' sends one now.")]
+    if not found.silent and not is_trusted(found):
+        lines.append(_("Nothing is sent yet: 'tarot-tui alerts test' sends one, and lets runs send theirs."))
+    return lines
 
 
 def _test(args: Namespace, root, found) -> int:  # type: ignore[no-untyped-def]
     from tarot_tui.jobs.alert_sender import deliver
-    from tarot_tui.jobs.alerts import Alert
+    from tarot_tui.jobs.alerts import Alert, trust
 
     if found.silent:
         raise Refused(_("There is nowhere to send it: set command, ntfy or webhook; see 'tarot-tui alerts'."))
+    say(args, *_lines(found))
+    trust(found)
     outcome = deliver(found, Alert("test", _("This is a test of tarot-tui."), "test", str(root)))
     for channel, problem in outcome.items():
         say(args, f"{channel}: {problem or _('sent')}")

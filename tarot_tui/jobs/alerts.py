@@ -1,12 +1,14 @@
 """Telling the user what happens to a run while nobody looks: what is configured, what is worth telling, and when.
 
-Off unless ``tarot.yaml`` has ``alerts:``. Its keys are those of :class:`Alerts`. What is told goes out through a short-lived
+Off unless ``tarot.yaml`` has ``alerts:``, and until its user has tried it once (:func:`trust`). Its keys are those of
+:class:`Alerts`. What is told goes out through a short-lived
 process (:mod:`tarot_tui.jobs.alert_sender`), so that a supervisor stays small and no slow server holds it up.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -148,16 +150,54 @@ class Alarms:
 
 
 def alarms_of(folder: Path) -> Alarms:
-    """The alarms of the job in ``folder``, silent unless its project wants any. Never raises: a wrong setting is an event."""
+    """The alarms of the job in ``folder``, silent unless its project wants any and the user knows of it.
+
+    Never raises: a wrong setting, or one that is not trusted, is an event of the run.
+    """
     project = Project(folder.parent.parent)
-    alerts = Alerts(on=())
+    alerts, problem = Alerts(on=()), ""
     if (project.root / FILE).is_file():
         try:
             alerts = read(project)
         except BadInput as error:
-            with suppress(OSError):
-                files.append_event(folder, "alerts_misread", reason=str(error))
+            problem = str(error)
+    if not alerts.silent and not is_trusted(alerts):
+        alerts, problem = Alerts(on=()), _("Nothing is sent before 'tarot-tui alerts test' was run once.")
+    if problem:
+        with suppress(OSError):
+            files.append_event(folder, "alerts_off", reason=problem)
     return Alarms(folder, alerts)
+
+
+def is_trusted(alerts: Alerts) -> bool:
+    """Whether this user has agreed to where ``alerts`` go: a project from a stranger must start no program of his."""
+    try:
+        return _target(alerts) in _trusted_file().read_text("utf-8").split()
+    except OSError:
+        return False
+
+
+def trust(alerts: Alerts) -> None:
+    """Remember that this user knows where ``alerts`` go. Raises OSError."""
+    if not is_trusted(alerts):
+        path = _trusted_file()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(_target(alerts) + "\n")
+
+
+def _trusted_file() -> Path:
+    """Of the user and not of the project, in ``$XDG_CONFIG_HOME/tarot-tui``: hashes, one a line."""
+    return (
+        Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser() / "tarot-tui" / "trusted-alerts"
+    )
+
+
+def _target(alerts: Alerts) -> str:
+    import hashlib
+
+    where = json.dumps([alerts.command, alerts.ntfy, alerts.webhook])
+    return hashlib.sha256(where.encode()).hexdigest()
 
 
 def send(alerts: Alerts, alert: Alert) -> None:

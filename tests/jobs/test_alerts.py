@@ -40,13 +40,21 @@ def server():
         listening.shutdown()
 
 
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    """A configuration folder of the test's own."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+
 @pytest.fixture
 def settings(project):
-    """Writes the project's ``alerts:``."""
+    """Writes the project's ``alerts:``, which the user knows of unless told otherwise."""
 
-    def write(**values) -> None:
+    def write(known: bool = True, **values) -> None:
         text = json.dumps({"version": 1, "alerts": values})  # JSON is YAML
         (project.root / "tarot.yaml").write_text(text)
+        if known:
+            alerts.trust(alerts.read(project))
 
     return write
 
@@ -99,10 +107,28 @@ def test_a_finished_run_is_told_too_and_nothing_without_settings(
 
 
 def test_a_wrong_setting_ends_no_run(settings, started, ended):
-    settings(web_hook="x")
+    settings(known=False, web_hook="x")
     folder = started("from tarot_tui.jobs import worker; worker.result('finished')")
     assert ended(folder).state == "finished"
     assert "did you mean webhook" in (folder / "events.jsonl").read_text()
+
+
+def test_a_project_from_a_stranger_starts_no_program_before_its_user_has(
+    settings, started, ended, project, capsys
+):
+    settings(known=False, command=[sys.executable, "-c", TELL.replace("../", f"{project.jobs}/")])
+    finish = "from tarot_tui.jobs import worker; worker.result('finished')"
+    folder = started(finish)
+    ended(folder)
+    assert "alerts_off" in (folder / "events.jsonl").read_text()
+    assert main(["alerts", "--project", str(project.root)]) == 0
+    assert "Nothing is sent yet" in capsys.readouterr().out
+    assert not (project.jobs / "told.jsonl").exists()
+    assert main(["alerts", "test", "--project", str(project.root)]) == 0
+    assert (project.jobs / "told.jsonl").read_text().count("\n") == 1
+    folder = started(finish)
+    ended(folder)
+    assert "alerts_off" not in (folder / "events.jsonl").read_text()
 
 
 def test_a_stall_is_told_once_and_again_after_the_next(told, clock, tmp_path):
@@ -168,7 +194,7 @@ def test_a_loss_that_is_no_number_has_a_kind_of_its_own(told, tmp_path, on, kind
     ],
 )
 def test_a_wrong_setting_names_the_right_one(settings, project, values, word):
-    settings(**values)
+    settings(known=False, **values)
     with pytest.raises(BadInput, match=word):
         alerts.read(project)
 
