@@ -15,7 +15,7 @@ import torch
 from torch import distributed
 from tarot_tui.jobs import worker
 worker.own_log()
-distributed.init_process_group("gloo", timeout=timedelta(seconds=3))
+distributed.init_process_group("gloo", timeout=timedelta(seconds=2))
 for step in range(5):
     distributed.all_reduce(torch.ones(1))
     print("step", step, flush=True)
