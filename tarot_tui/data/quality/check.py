@@ -17,7 +17,7 @@ from tarot_tui.data.dataset import Conversation
 from tarot_tui.data.overlay import Settled
 from tarot_tui.data.quality import turns
 from tarot_tui.data.quality.characters import Script, script
-from tarot_tui.data.quality.kinds import KINDS, RULES, about
+from tarot_tui.data.quality.kinds import KINDS, RULES, SampleFinding, about, numbered
 from tarot_tui.data.quality.near import NearDuplicates
 from tarot_tui.data.registry import Entry
 from tarot_tui.data.sample_index import SampleIndex
@@ -203,10 +203,13 @@ class _Check:
                 of = self.held_out.name if kind.id == "leak" and self.held_out else self.report.name
                 yield about(kind, numbers, of, self.examples.get(kind.id, ""))
         yield from (one for one in overlay.findings(self.settled) if one.id == "data.vanished")
-        if self.settled.by_number:
-            text = _("LLaMA-Factory reads the data file as it is, without the changes made here.")
+        if changed := sorted(self.settled.by_number):
+            text = _("{count} samples are edited or dropped; LLaMA-Factory reads the file without that.")
             command = f"tarot-tui data convert {shlex.quote(self.report.name)} -o …"
-            yield Finding("data.changes", "info", text, fix=command)
+            yield SampleFinding(
+                "data.changes", "info", text.format(count=len(changed)), numbered(changed), command,
+                changed, self.report.name,
+            )  # fmt: skip
 
 
 def current(index: SampleIndex, settled: Settled, number: int) -> Raw:

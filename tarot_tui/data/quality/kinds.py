@@ -103,8 +103,7 @@ KINDS: tuple[Kind, ...] = (
 
 def about(kind: Kind, samples: Sequence[int], dataset: str, example: str = "") -> SampleFinding:
     """The finding that ``samples`` of ``dataset`` are of this kind; ``example`` is what was found in the first."""
-    shown = ", ".join(map(str, samples[:_SHOWN])) + (", …" if len(samples) > _SHOWN else "")
-    evidence = _("samples {numbers}").format(numbers=shown)
+    evidence = numbered(samples)
     return SampleFinding(
         f"data.{kind.id}",
         kind.severity,
@@ -115,3 +114,9 @@ def about(kind: Kind, samples: Sequence[int], dataset: str, example: str = "") -
         dataset,
         kind.fixable,
     )
+
+
+def numbered(samples: Sequence[int]) -> str:
+    """The first numbers of ``samples``, as they are shown."""
+    shown = ", ".join(map(str, samples[:_SHOWN])) + (", …" if len(samples) > _SHOWN else "")
+    return _("samples {numbers}").format(numbers=shown)
