@@ -7,11 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tarot_tui.errors import BadInput
 from tarot_tui.jobs import files, foreign, status, steps
 from tarot_tui.jobs.log import last_lines
 from tarot_tui.jobs.metrics import last_metrics, parse_lines
-from tarot_tui.jobs.spec import read_spec
+from tarot_tui.jobs.spec import read_head
 from tarot_tui.jobs.status import Status
 from tarot_tui.text import one_line
 
@@ -60,10 +59,7 @@ def snapshot(folder: Path) -> Snapshot:
     """
     if foreign.is_foreign(folder):
         return _of_foreign(folder)
-    try:
-        spec = read_spec(folder)
-    except BadInput:
-        spec = {}
+    spec = read_head(folder)
     found = status.read(folder)
     readings = parse_lines(line.encode() for line in last_lines(folder / files.HARDWARE, 2))
     return Snapshot(

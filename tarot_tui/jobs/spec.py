@@ -7,6 +7,7 @@ may take to save and stop), ``term_grace`` (from SIGTERM to SIGKILL after that),
 
 from __future__ import annotations
 
+import itertools
 import platform
 import re
 from datetime import datetime, timedelta
@@ -72,6 +73,22 @@ def read_spec(folder: Path) -> dict[str, Any]:
             _("{file}: 'argv' must be a list with the command of the job.").format(file=folder / SPEC)
         )
     return found
+
+
+def read_head(folder: Path) -> dict[str, Any]:
+    """What stands before ``argv`` in ``job.yaml``: kind, title, created. {} when it is missing or broken.
+
+    A list of hundreds of runs shows no more of them, and YAML is slow to read.
+    """
+    import yaml
+
+    try:
+        with open(folder / SPEC, encoding="utf-8") as file:
+            lines = itertools.takewhile(lambda line: not line.startswith("argv:"), itertools.islice(file, 20))
+            found = yaml.safe_load("".join(lines))
+    except (OSError, ValueError, yaml.YAMLError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def rewrite(folder: Path, **changes: Any) -> None:

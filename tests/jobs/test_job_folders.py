@@ -91,3 +91,11 @@ def test_folders_that_are_no_jobs_are_passed_over(project, make):
     (project.jobs / "notes").mkdir()
     (project.jobs / "zzz").write_text("")
     assert all_jobs(project) == [job]
+
+
+def test_the_head_of_a_job_is_read_without_its_request(job):
+    folder = job(title="train: '牌' #1")
+    assert spec.read_head(folder)["title"] == "train: '牌' #1" and spec.read_head(folder)["kind"] == "train"
+    assert "request" not in spec.read_head(folder)
+    (folder / "job.yaml").write_bytes(b"kind: [\xff")
+    assert spec.read_head(folder) == {}
