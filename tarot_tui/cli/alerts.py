@@ -5,10 +5,15 @@ from __future__ import annotations
 import shlex
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tarot_tui.cli.output import emit, project_of, say
 from tarot_tui.errors import Refused
 from tarot_tui.locale import _
+
+if TYPE_CHECKING:
+    from tarot_tui.jobs.alerts import Alerts
 
 _EXAMPLE = """alerts:
   on: [finished, failed, nan, stalled, disk]
@@ -49,7 +54,7 @@ def run(args: Namespace) -> int:
     return 0
 
 
-def _lines(found) -> list[str]:  # type: ignore[no-untyped-def]
+def _lines(found: Alerts) -> list[str]:
     from tarot_tui.jobs.alert_sender import address
     from tarot_tui.jobs.alerts import is_trusted
 
@@ -66,7 +71,7 @@ def _lines(found) -> list[str]:  # type: ignore[no-untyped-def]
     return lines
 
 
-def _test(args: Namespace, root, found) -> int:  # type: ignore[no-untyped-def]
+def _test(args: Namespace, root: Path, found: Alerts) -> int:
     from tarot_tui.jobs.alert_sender import deliver
     from tarot_tui.jobs.alerts import Alert, trust
 

@@ -18,7 +18,7 @@ from tarot_tui.locale import _
 from tarot_tui.project import Project, write_text
 from tarot_tui.training.engines.checkpoints import last_complete, step_of
 from tarot_tui.training.launch import RECIPE
-from tarot_tui.training.plan import plan_in_child
+from tarot_tui.training.plan import Plan, plan_in_child
 from tarot_tui.training.recipe import Recipe, changed, dump, load
 from tarot_tui.training.runs import recipe_of
 
@@ -137,7 +137,7 @@ def _refuse_nonsense(folder: Path, before: Recipe, after: Recipe, keys: set[str]
         )
 
 
-def _refuse_another_run(folder: Path, request: dict[str, Any], plan: Any) -> None:
+def _refuse_another_run(folder: Path, request: dict[str, Any], plan: Plan) -> None:
     if plan.refused:
         raise Refused(_("Not resumed: {reason}").format(reason=plan.findings[0].text))
     if plan.base_fingerprint != request.get("base_fingerprint"):

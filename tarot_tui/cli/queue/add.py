@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 
 from tarot_tui.cli.output import emit, project_of, say
 from tarot_tui.errors import BadInput
@@ -38,7 +39,8 @@ def run(args: Namespace) -> int:
     return 0
 
 
-def _job(args: Namespace):  # type: ignore[no-untyped-def]
+def _job(args: Namespace) -> Path:
+    """The run that is meant, or a new one of the recipe that is."""
     from tarot_tui.jobs.find import resolve
     from tarot_tui.training import recipe
     from tarot_tui.training.launch import make_job
