@@ -13,6 +13,7 @@ from pathlib import Path
 import tarot_tui
 from tarot_tui.errors import Refused, TarotError
 from tarot_tui.jobs import files, status
+from tarot_tui.jobs.identity import is_alive
 from tarot_tui.jobs.log import last_lines
 from tarot_tui.jobs.process import SHARE
 from tarot_tui.jobs.spec import read_spec
@@ -79,10 +80,16 @@ def start(folder: Path) -> Status:
 
 
 def refuse_if_running(folder: Path) -> None:
-    """Raise Refused when a supervisor holds the job."""
+    """Raise Refused when a supervisor holds the job, or its worker goes on alone where we cannot take it over."""
     found = status.read(folder)
     if found.alive and found.supervised:
         raise Refused(_already_running(folder))
+    if found.alive and found.worker and is_alive(found.worker) is None:
+        raise Refused(
+            _("{job} goes on at {host} without its supervisor: resume it there, or stop it first.").format(
+                job=folder.name, host=one_line(found.worker.host, 60)
+            )
+        )
 
 
 @contextmanager

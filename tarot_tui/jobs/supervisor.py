@@ -107,9 +107,24 @@ class Supervisor:
             self._press(self._worker)
             if time.monotonic() - observed >= OBSERVE:
                 observed = time.monotonic()
+                if self._taken_over():
+                    return self._give_way(self._worker)
                 self._observe()
             time.sleep(POLL)
-        self._conclude(self._worker)
+        if not self._taken_over():
+            self._conclude(self._worker)
+
+    def _taken_over(self) -> bool:
+        """Whether the job was resumed elsewhere, after this machine had slept or lost the disk for long enough."""
+        found = status.parse(files.read_json(_FOLDER / files.STATUS)).supervisor
+        return found is not None and found != self._status.supervisor
+
+    def _give_way(self, worker: Worker) -> None:
+        """End our worker, and leave the status to the other supervisor: a folder has one worker."""
+        worker.kill()
+        worker.clear_strays()
+        with suppress(OSError):
+            files.append_event(_FOLDER, "gave_way", supervisor=self._status.supervisor)
 
     def _orphan(self, previous: status.Status) -> Worker | None:
         """The worker of an attempt whose supervisor was killed, if it lives; what is left of a dead one is ended."""

@@ -100,6 +100,18 @@ def test_supervisor_and_worker_stand_apart_from_terminal_and_launcher(started):
     assert opened == {str(folder / files.LOG)}
 
 
+def test_what_the_launcher_had_open_stays_with_the_launcher(job, tmp_path):
+    with open(tmp_path / "open-in-the-launcher", "wb") as file:
+        os.set_inheritable(file.fileno(), True)
+        folder = job("import time; time.sleep(60)")
+        launch.start(folder)
+    found = status.read(folder)
+    for pid in (found.supervisor.pid, found.worker.pid):
+        opened = {os.readlink(entry.path) for entry in os.scandir(f"/proc/{pid}/fd")}
+        assert str(tmp_path / "open-in-the-launcher") not in opened
+        assert not any(name.startswith(("socket:", "/dev/pts", "/dev/tty")) for name in opened)
+
+
 def test_the_worker_finds_its_folder_and_the_environment_that_workers_need(started, ended):
     code = """
 import os, sys
