@@ -99,7 +99,9 @@ def noted() -> Callable[..., tuple[dict[str, str], dict[str, list[list[str]]]]]:
 
         remarks: dict[str, str] = {}
         rows: dict[str, list[list[str]]] = {}
-        for table in sources.tables(path, note=lambda one: remarks.update({one.id: one.text}), **options):
+        for table in sources.tables(
+            path, sources.Reading(**options), lambda one: remarks.update({one.id: one.text})
+        ):
             rows[table.section] = [list(table.columns), *map(list, table.values)]
         return remarks, rows
 

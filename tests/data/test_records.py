@@ -76,8 +76,8 @@ def test_a_cut_parquet_file_is_one_sentence(parquet, written, noted):
 def test_without_pyarrow_is_said_how_to_get_it(parquet):
     code = (
         "import sys; sys.modules['pyarrow'] = None\n"
-        "from pathlib import Path; from tarot_tui.data.sources import parquet\n"
-        f"list(parquet.tables(Path({str(parquet)!r}), header=None, note=print, preview=False))"
+        "from pathlib import Path; from tarot_tui.data import sources; from tarot_tui.data.sources import parquet\n"
+        f"list(parquet.tables(Path({str(parquet)!r}), sources.Reading(), print))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "pip install 'tarot-tui[parquet]'" in done.stderr.splitlines()[-1]

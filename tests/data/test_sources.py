@@ -162,7 +162,7 @@ def test_the_delimiter_is_found(written, delimiter):
 def noted(path, **options):
     """The ids and sentences that a reader has to say of ``path``, and its rows."""
     found, values = [], []
-    for table in sources.tables(path, note=found.append, **options):
+    for table in sources.tables(path, sources.Reading(**options), found.append):
         values += [list(row) for row in table.values]
     return [(finding.id, finding.text) for finding in found], values
 
@@ -201,10 +201,10 @@ def test_a_title_above_the_header_is_left_out_and_said(written):
 
 def test_the_header_row_can_be_set(written):
     path = written("a.csv", "x,y\n1,2\nCard,Meaning\nFool,leap\n")
-    assert sources.headers(path, header=3)[0].columns == ("Card", "Meaning")
+    assert sources.headers(path, sources.Reading(header=3))[0].columns == ("Card", "Meaning")
     assert noted(path, header=3) == ([], [["Fool", "leap"]])
     with pytest.raises(BadInput, match="there is no row 9"):
-        rows_of = sources.tables(path, header=9)
+        rows_of = sources.tables(path, sources.Reading(header=9))
         next(rows_of)
 
 

@@ -102,6 +102,11 @@ def test_the_header_row_can_be_set_and_is_counted_as_the_program_counts(workbook
         noted(path, header=7)
 
 
+def test_chosen_sheets_alone_are_read(workbook, noted):
+    path = workbook("a.xlsx", A=[("a",), (1,)], B=[("b",), (2,)], C=[("c",), (3,)])
+    assert noted(path, sheets=("C", "A", "not here"))[1] == {"A": [["a"], ["1"]], "C": [["c"], ["3"]]}
+
+
 def test_a_cell_merged_over_rows_counts_for_each_and_one_over_columns_once(styled, noted):
     cells = {"A1": "Suit", "B1": "Card", "C1": "Meaning", "A2": "Cups", "B2": "Ace", "C2": "joy", "B3": "Two",
              "C3": "bond", "A5": "a caption", "A6": "Wands", "B6": "Ace", "C6": "fire"}  # fmt: skip

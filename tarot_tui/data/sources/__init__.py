@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -11,7 +12,7 @@ from typing import Literal
 from tarot_tui.data.sources import contained
 from tarot_tui.data.sources.collecting import collect
 from tarot_tui.data.sources.kinds import CONTAINED, KINDS
-from tarot_tui.data.sources.table import Header, Note, Row, Table, file_name, shown
+from tarot_tui.data.sources.table import Header, Note, Reading, Row, Table, file_name, shown
 from tarot_tui.errors import BadInput
 from tarot_tui.findings import Finding
 from tarot_tui.locale import _
@@ -21,6 +22,7 @@ __all__ = [
     "KINDS",
     "Header",
     "Note",
+    "Reading",
     "Row",
     "Table",
     "collect",
@@ -33,6 +35,7 @@ __all__ = [
 ]
 
 _EXAMPLE_ROWS = 50
+_WHOLE = Reading()
 #: Any of these sets of columns makes a sample.
 _SAMPLES = ({"instruction", "output"}, {"messages"}, {"conversations"})
 
@@ -41,23 +44,19 @@ def _unheard(_finding: Finding) -> None:
     pass
 
 
-def tables(
-    path: Path, *, header: int | None = None, note: Note = _unheard, preview: bool = False
-) -> Iterator[Table]:
+def tables(path: Path, reading: Reading = _WHOLE, note: Note = _unheard) -> Iterator[Table]:
     """The tables of one file. Read a table's rows before asking for the next.
 
-    header: the row that names the columns, counted from 1 as the office program counts (None: found); for workbooks
-    and csv. note: hears what was noticed while reading (ragged rows, hidden sheets), the last of it at the end.
-    preview: only the beginning will be read, so do not check the whole file first. Raises BadInput for a file that
-    cannot be read, in one sentence.
+    note: hears what was noticed while reading (ragged rows, hidden sheets), the last of it at the end. Raises
+    BadInput for a file that cannot be read, in one sentence.
     """
     module = KINDS[path.suffix.lower()]
     try:
         if module in CONTAINED:
-            yield from contained.tables(module, path, header=header, note=note, preview=preview)
+            yield from contained.tables(module, path, reading, note)
         else:
             reader = importlib.import_module(f"tarot_tui.data.sources.{module}")
-            yield from reader.tables(path, header=header, note=note, preview=preview)
+            yield from reader.tables(path, reading, note)
     except OSError as error:
         raise BadInput(
             _("{file} cannot be read: {reason}.").format(
@@ -86,19 +85,19 @@ def read_rows(path: Path) -> Iterator[Row]:
         yield from table.rows()
 
 
-def headers(path: Path, *, header: int | None = None) -> list[Header]:
+def headers(path: Path, reading: Reading = _WHOLE) -> list[Header]:
     """What the tables of one file are called and which columns they have, without their rows."""
-    return [table.head() for table in tables(path, header=header, preview=True)]
+    return [table.head() for table in tables(path, replace(reading, preview=True))]
 
 
-def columns(path: Path, *, header: int | None = None) -> dict[str, list[tuple[str, str]]]:
+def columns(path: Path, reading: Reading = _WHOLE) -> dict[str, list[tuple[str, str]]]:
     """For each table its columns, each with an example: the first cell that holds something, '' if none soon does.
 
     The key is the sheet's or section's name, for csv the file's. A column with neither a name nor an example is left
     out. Only the first rows of a table are looked at.
     """
     found = {}
-    for table in tables(path, header=header, preview=True):
+    for table in tables(path, replace(reading, preview=True)):
         examples = dict.fromkeys(table.columns, "")
         for row in islice(table.rows(), _EXAMPLE_ROWS):
             for name, text in row.cells.items():

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tarot_tui.data.sources.table import Header, Note, Table, shown
+from tarot_tui.data.sources.table import Header, Note, Reading, Table, shown
 from tarot_tui.errors import BadInput
 from tarot_tui.findings import Finding
 from tarot_tui.locale import _, language
@@ -27,16 +29,20 @@ from tarot_tui.text import size
 MEMORY = 2 << 30
 #: Seconds of processor time for one file.
 SECONDS = 300
+#: Seconds without an answer: more than those on a busy machine, since a process that waits for ever takes none.
+PATIENCE = 900
+
+_CHUNK = 1 << 20
 
 _spare: list[_Process] = []
 
 
-def tables(module: str, path: Path, *, header: int | None, note: Note, preview: bool) -> Iterator[Table]:
+def tables(module: str, path: Path, reading: Reading, note: Note) -> Iterator[Table]:
     """What ``tarot_tui.data.sources.<module>`` finds in ``path``, read in a process of its own."""
     process = _spare.pop() if _spare else _Process()
     try:
         process.ask(
-            {"module": module, "path": os.fspath(path), "header": header, "preview": preview}
+            {"module": module, "path": os.fspath(path), "reading": asdict(reading)}
             | {"language": language(), "memory": MEMORY, "seconds": SECONDS}
         )
         yield from _tables(process, path, note)
@@ -84,7 +90,8 @@ def _next(process: _Process, path: Path, note: Note) -> dict[str, Any]:
     while True:
         answer = process.answer()
         if answer is None:
-            raise BadInput(_crashed(path, process.end(patience=10)))
+            late = process.late or process.end(patience=10) == -signal.SIGXCPU
+            raise BadInput(_too_long(path) if late else _crashed(path))
         if "error" in answer:
             raise BadInput(answer["error"])
         if "note" not in answer:
@@ -92,11 +99,11 @@ def _next(process: _Process, path: Path, note: Note) -> dict[str, Any]:
         note(Finding(**answer["note"]))
 
 
-def _crashed(path: Path, code: int) -> str:
-    if code == -signal.SIGXCPU:
-        return _("{file} takes more than {seconds} s to read: split it, or save it as csv or txt.").format(
-            file=shown(path), seconds=SECONDS
-        )
+def _too_long(path: Path) -> str:
+    return _("{file} takes too long to read: split it, or save it as csv or txt.").format(file=shown(path))
+
+
+def _crashed(path: Path) -> str:
     from tarot_tui.data.sources import archive
 
     if far := archive.far_corner(path):
@@ -115,7 +122,10 @@ class _Process:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            bufsize=0,
         )
+        self.arrived = bytearray()
+        self.late = False
 
     def ask(self, request: dict[str, Any]) -> None:
         """Begin with a file. A process that died meanwhile is noticed when it is to answer."""
@@ -127,8 +137,19 @@ class _Process:
     def answer(self) -> dict[str, Any] | None:
         """The next line, None when there will be none."""
         assert self.child.stdout
-        line = self.child.stdout.readline()
-        return json.loads(line) if line.endswith(b"\n") else None
+        seen = 0
+        while (end := self.arrived.find(b"\n", seen)) < 0:
+            seen = len(self.arrived)
+            if not select.select([self.child.stdout], [], [], PATIENCE)[0]:
+                self.late = True
+                return None
+            chunk = self.child.stdout.read(_CHUNK)
+            if not chunk:
+                return None
+            self.arrived += chunk
+        line = bytes(memoryview(self.arrived)[:end])
+        del self.arrived[: end + 1]
+        return json.loads(line)
 
     def end(self, patience: float = 0) -> int:
         """End it and give its exit code: negative the signal it died of, within ``patience`` seconds or by us."""

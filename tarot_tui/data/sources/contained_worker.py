@@ -19,7 +19,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from tarot_tui.data.sources.table import LONGEST, Table, shown
+from tarot_tui.data.sources.table import LONGEST, Reading, Table, shown
 from tarot_tui.errors import BadInput
 from tarot_tui.findings import Finding
 from tarot_tui.locale import _, set_language
@@ -49,12 +49,12 @@ def main() -> None:
 def _serve(request: dict[str, Any]) -> None:
     set_language(request["language"])
     _bound(request["memory"], request["seconds"])
-    path, preview = Path(request["path"]), request["preview"]
+    path, reading = Path(request["path"]), Reading(**request["reading"])
     reader = importlib.import_module(f"tarot_tui.data.sources.{request['module']}")
     try:
-        for table in reader.tables(path, header=request["header"], note=_note, preview=preview):
+        for table in reader.tables(path, reading, _note):
             _send(table=_header(table))
-            rows = islice(table.values, _PREVIEW_ROWS) if preview else table.values
+            rows = islice(table.values, _PREVIEW_ROWS) if reading.preview else table.values
             _send_rows(path, rows, len(table.columns))
         _send(done=True)
     except BadInput as error:

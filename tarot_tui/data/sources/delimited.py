@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tarot_tui.data.sources import headings
 from tarot_tui.data.sources.encoding import detect, lines
-from tarot_tui.data.sources.table import LONGEST, Note, Table, clean, shown
+from tarot_tui.data.sources.table import LONGEST, Note, Reading, Table, clean, shown
 from tarot_tui.errors import BadInput
 from tarot_tui.findings import Finding, Severity
 from tarot_tui.locale import _
@@ -28,14 +28,15 @@ _LINES_SHOWN = 5
 _LONGEST_RECORD = 2 * LONGEST
 
 
-def tables(path: Path, *, header: int | None, note: Note, preview: bool) -> Iterator[Table]:
+def tables(path: Path, reading: Reading, note: Note) -> Iterator[Table]:
     """One table; nothing for an empty file.
 
-    header: the line that names the columns (None: found). Cells are text as written (``007`` stays ``007``). Rows
+    A header that is set is counted in lines. Cells are text as written (``007`` stays ``007``). Rows
     with more cells than the header are left out, those with fewer filled up, both noted by line. Raises BadInput for
     a quote that is not closed, and for a cell or line beyond ``LONGEST``.
     """
-    stream = lines(path, detect(path, whole=not preview))
+    header = reading.header
+    stream = lines(path, detect(path, whole=not reading.preview))
     sample = _sample(stream)
     delimiter = "\t" if path.suffix.lower() == ".tsv" else sniff(sample)
     if sample and (declared := _DECLARED.fullmatch(sample[0])):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tarot_tui.data.sources import archive, headings
 from tarot_tui.data.sources.sections import BODY, HEADING, sections
-from tarot_tui.data.sources.table import TEXT, Note, Table, clean, fitted, shown
+from tarot_tui.data.sources.table import TEXT, Note, Reading, Table, clean, fitted, shown
 from tarot_tui.data.sources.word_styles import Styles
 from tarot_tui.errors import BadInput
 from tarot_tui.locale import _
@@ -33,7 +33,7 @@ _NAMESPACES = {
 }
 
 
-def tables(path: Path, *, header: int | None, note: Note, preview: bool) -> Iterator[Table]:
+def tables(path: Path, reading: Reading, note: Note) -> Iterator[Table]:
     """The tables of a document, in this order.
 
     ``段落``: the paragraphs outside tables, empty ones counted, each with the heading above it. ``章節``, for

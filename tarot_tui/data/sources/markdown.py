@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tarot_tui.data.sources.encoding import detect, lines
 from tarot_tui.data.sources.sections import BODY, HEADING, sections
-from tarot_tui.data.sources.table import Note, Table, clean
+from tarot_tui.data.sources.table import Note, Reading, Table, clean
 
 CHAPTERS = "章節"
 
@@ -19,9 +19,9 @@ _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _NO_PARAGRAPH = re.compile(r"[ \t]*(?:[-*+>|#]|\d+[.)]|$)")
 
 
-def tables(path: Path, *, header: int | None, note: Note, preview: bool) -> Iterator[Table]:
+def tables(path: Path, reading: Reading, note: Note) -> Iterator[Table]:
     """One table of section ``章節`` with the columns ``heading`` and ``body``."""
-    text = lines(path, detect(path, whole=not preview))
+    text = lines(path, detect(path, whole=not reading.preview))
     values = sections(path, _levelled(_without_front_matter(text)))
     yield Table(path, CHAPTERS, (HEADING, BODY), "text", context=(HEADING,), values=values)
 

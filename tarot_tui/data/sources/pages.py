@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tarot_tui.data.sources import archive
-from tarot_tui.data.sources.table import TEXT, Note, Table, clean, shown
+from tarot_tui.data.sources.table import TEXT, Note, Reading, Table, clean, shown
 from tarot_tui.errors import BadInput
 from tarot_tui.findings import Finding
 from tarot_tui.locale import _
@@ -22,7 +22,7 @@ SECTION = "頁"
 _DIVIDED = "\ufffe"
 
 
-def tables(path: Path, *, header: int | None, note: Note, preview: bool) -> Iterator[Table]:
+def tables(path: Path, reading: Reading, note: Note) -> Iterator[Table]:
     """One table of section ``頁`` with the column ``text``, a row a page; pages without text are noted."""
     import pypdfium2
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tarot_tui.data.sources import headings
 from tarot_tui.data.sources.cells import as_text as as_cell
 from tarot_tui.data.sources.records import as_text
-from tarot_tui.data.sources.table import Note, Table, shown
+from tarot_tui.data.sources.table import Note, Reading, Table, shown
 from tarot_tui.errors import BadInput
 from tarot_tui.locale import _
 from tarot_tui.text import one_line
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _BATCH = 500
 
 
-def tables(path: Path, *, header: int | None, note: Note, preview: bool) -> Iterator[Table]:
+def tables(path: Path, reading: Reading, note: Note) -> Iterator[Table]:
     """One table; lists and structures as JSON. Raises BadInput when pyarrow is not installed."""
     # Its own allocator claims address space by the gigabyte, of which this process has little.
     os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"

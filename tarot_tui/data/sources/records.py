@@ -11,7 +11,7 @@ from typing import Any
 
 from tarot_tui.data import samples
 from tarot_tui.data.sources import headings
-from tarot_tui.data.sources.table import Note, Table, clean, shown
+from tarot_tui.data.sources.table import Note, Reading, Table, clean, shown
 from tarot_tui.errors import BadInput
 from tarot_tui.locale import _
 from tarot_tui.text import one_line
@@ -21,10 +21,10 @@ _PREVIEW_OBJECTS = 200
 _HALF_A_CHARACTER = re.compile("[\ud800-\udfff]")
 
 
-def tables(path: Path, *, header: int | None, note: Note, preview: bool) -> Iterator[Table]:
+def tables(path: Path, reading: Reading, note: Note) -> Iterator[Table]:
     """One table, its columns the keys of all objects in the order of their first appearance."""
     objects = _objects(path)
-    keys = _keys(path, islice(objects, _PREVIEW_OBJECTS) if preview else objects)
+    keys = _keys(path, islice(objects, _PREVIEW_OBJECTS) if reading.preview else objects)
     if keys:
         columns = headings.name_columns(path, keys)
         yield Table(path, "", columns, "grid", values=_values(path, keys))

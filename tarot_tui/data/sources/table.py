@@ -86,6 +86,20 @@ class Table(Header):
             yield Row(self.source, self.section, number, dict(zip(self.columns, values, strict=True)))
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How a file is to be read.
+
+    header: the row that names the columns, counted from 1 as the office program counts (None: found); for workbooks
+    and csv. sheets: the only ones of a workbook to read (empty: all). preview: only the beginning will be read, so the
+    whole file need not be checked first.
+    """
+
+    header: int | None = None
+    sheets: tuple[str, ...] = ()
+    preview: bool = False
+
+
 #: Who hears what a reader noticed.
 Note = Callable[[Finding], None]
 

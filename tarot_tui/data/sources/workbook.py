@@ -13,7 +13,7 @@ from tarot_tui.data.sources import archive, headings
 from tarot_tui.data.sources.cells import as_text
 from tarot_tui.data.sources.number_format import Show
 from tarot_tui.data.sources.sheet_xml import Parts, Remarks
-from tarot_tui.data.sources.table import Note, Table, shown
+from tarot_tui.data.sources.table import Note, Reading, Table, shown
 from tarot_tui.errors import BadInput
 from tarot_tui.findings import Finding
 from tarot_tui.locale import _
@@ -29,19 +29,19 @@ Formatted = Iterator[tuple[int, dict[int, Show]]]
 Area = tuple[tuple[int, int], tuple[int, int]]  # first and last row and column, counted from 0
 
 
-def tables(path: Path, *, header: int | None, note: Note, preview: bool) -> Iterator[Table]:
+def tables(path: Path, reading: Reading, note: Note) -> Iterator[Table]:
     """One table per sheet that holds anything, in the workbook's order.
 
-    header: the row of each sheet that names the columns (None: found). Formulas give their stored value; a cell
-    merged over several rows gives its text to each of them. Hidden sheets and rows are read as well, and noted. A
-    sheet is in memory while its table is read, not longer.
+    A header that is set holds for each sheet. Formulas give their stored value; a cell merged over several rows gives
+    its text to each of them. Hidden sheets and rows are read as well, and noted. A sheet is in memory while its table
+    is read, not longer.
     """
     kind = archive.kind_of(path)
     if kind == "zip":
         archive.check(path, _LARGEST)
     try:
         with archive.damage_named(path):
-            yield from _sheets(path, kind, header, note, preview)
+            yield from _sheets(path, kind, reading, note)
     except (OSError, BadInput):
         raise
     except BaseException as error:
@@ -77,24 +77,34 @@ def _open(path: Path, kind: str) -> CalamineWorkbook:
         return CalamineWorkbook.from_filelike(file)
 
 
-def _sheets(path: Path, kind: str, header: int | None, note: Note, preview: bool) -> Iterator[Table]:
+def _sheets(path: Path, kind: str, reading: Reading, note: Note) -> Iterator[Table]:
+    with (
+        ThreadPoolExecutor(1) as beside,
+        closing(Parts(path)) if kind == "zip" else nullcontext() as parts,
+    ):
+        # The thread begins while there is memory: Python waits for ever for one that cannot.
+        beside.submit(int).result()
+        yield from _read(path, kind, reading, note, parts, beside)
+
+
+def _read(
+    path: Path, kind: str, reading: Reading, note: Note, parts: Parts | None, beside: ThreadPoolExecutor
+) -> Iterator[Table]:
     from python_calamine import SheetTypeEnum, SheetVisibleEnum
 
-    with (
-        _open(path, kind) as book,
-        closing(Parts(path)) if kind == "zip" else nullcontext() as parts,
-        ThreadPoolExecutor(1) as beside,
-    ):
+    with _open(path, kind) as book:
         main = True
         for about in book.sheets_metadata:
-            if about.typ is not SheetTypeEnum.WorkSheet:
+            if about.typ is not SheetTypeEnum.WorkSheet or (
+                reading.sheets and about.name not in reading.sheets
+            ):
                 continue
             place = f"{path.name} '{about.name}'"
             # calamine lets go of Python while it reads a sheet: what else there is to say is found meanwhile.
-            remarks = beside.submit(parts.remarks, about.name) if parts and not preview else None
+            remarks = beside.submit(parts.remarks, about.name) if parts and not reading.preview else None
             sheet = book.get_sheet_by_name(about.name)
             formatted = parts.formatted(about.name) if parts else iter(())
-            table = _table(path, sheet, formatted, header, main, note)
+            table = _table(path, sheet, formatted, reading.header, main, note)
             if table is None:
                 continue
             main = False
