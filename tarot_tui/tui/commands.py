@@ -31,7 +31,7 @@ def data_show(name: str, number: int, likely: Likely | None = None) -> list[str]
     return [
         "data",
         "show",
-        *_positional([name]),
+        name,
         str(number),
         *(["--as-trained", *_for(likely)] if likely else []),
     ]
@@ -44,7 +44,7 @@ def data_check(name: str, likely: Likely | None = None, fix: Sequence[str] = ())
     return [
         "data",
         "check",
-        *_positional([name]),
+        name,
         *_for(likely),
         *held_out,
         *(["--fix", *fix] if fix else []),

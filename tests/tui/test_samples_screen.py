@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -10,13 +11,16 @@ import sys
 import pytest
 from textual.widgets import Input
 
+from tarot_tui.cli import data
 from tarot_tui.data import dataset, overlay, registry, samples
 from tarot_tui.data.overlay import Wish
 from tarot_tui.locale import set_language
 from tarot_tui.training.child import command
 from tarot_tui.training.lengths import Lengths
+from tarot_tui.tui import commands
 from tarot_tui.tui.app import WizardApp
 from tarot_tui.tui.asked import Asked
+from tarot_tui.tui.likely_model import Likely
 from tarot_tui.tui.screens.check import CheckScreen
 from tarot_tui.tui.screens.samples import SamplesScreen
 
@@ -283,3 +287,14 @@ async def test_what_the_recipe_measures_on_is_compared(deck, until, tmp_path):
         await until(pilot, "1 samples to measure on are learned too", 30)
         await until(pilot, "--eval exam")
         await until(pilot, "is not a whole model", 30)
+
+
+def test_the_shown_commands_are_accepted_as_they_stand(name="塔羅 deck"):
+    likely = Likely("some/model", 512, {name: "exam"})
+    parser = argparse.ArgumentParser()
+    data.arguments(parser)
+    show = parser.parse_args(commands.data_show(name, 7, likely)[1:])
+    assert (show.numbers, show.as_trained, show.model, show.cutoff_len) == ([7], True, "some/model", 512)
+    check = parser.parse_args(commands.data_check(name, likely, ["empty", "secret"])[1:])
+    assert (check.fix, check.held_out, check.cutoff_len) == (["empty", "secret"], "exam", 512)
+    assert parser.parse_args(commands.data_check(name)[1:]).fix is None
