@@ -289,7 +289,8 @@ async def test_what_the_recipe_measures_on_is_compared(deck, until, tmp_path):
         await until(pilot, "is not a whole model", 30)
 
 
-def test_the_shown_commands_are_accepted_as_they_stand(name="塔羅 deck"):
+def test_the_shown_commands_are_accepted_as_they_stand():
+    name = "塔羅 deck"
     likely = Likely("some/model", 512, {name: "exam"})
     parser = argparse.ArgumentParser()
     data.arguments(parser)
