@@ -103,6 +103,14 @@ def test_show_finds_samples_by_number_and_by_words(deck_file, tarot):
     assert tarot("show", "deck", 1, "--as-trained")[0] == 2
 
 
+def test_show_lists_what_was_changed(deck_file, tarot):
+    assert "No sample was changed" in tarot("show", "deck", "--changed")[1]
+    tarot("drop", "deck", 4)
+    tarot("edit", "deck", 2, "--set", "output=力量")
+    found = json.loads(tarot("show", "deck", "--changed", "--json")[1])
+    assert [(one["number"], one["state"]) for one in found] == [(2, "edited"), (4, "dropped")]
+
+
 def test_drop_leaves_samples_out_and_back_gives_them_back(project, deck_file, tarot):
     assert tarot("drop", "deck", 1, 3)[0] == 0
     assert len(answers(project)) == 2

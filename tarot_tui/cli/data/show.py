@@ -1,10 +1,11 @@
-"""``tarot-tui data show NAME [N…] [-n COUNT] [--find WORDS] [--as-trained --model M]``"""
+"""``tarot-tui data show NAME [N…] [-n COUNT] [--find WORDS | --changed] [--as-trained --model M]``"""
 
 from __future__ import annotations
 
 import os
 import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from tarot_tui.cli.output import emit, project_of, say
@@ -39,6 +40,12 @@ def arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--find", default="", metavar="WORDS", help=_("only samples that say this"))
     parser.add_argument(
+        "--changed",
+        action="store_true",
+        default=False,
+        help=_("only samples that were edited or dropped"),
+    )
+    parser.add_argument(
         "--as-trained",
         action="store_true",
         default=False,
@@ -65,7 +72,7 @@ def run(args: Namespace) -> int:
         raise BadInput(_("-n {count}: the number of samples cannot be negative.").format(count=args.count))
     if args.as_trained and not args.model:
         raise BadInput(_("--as-trained needs --model: each model sees a sample its own way."))
-    if args.numbers or args.find or args.as_trained:
+    if args.numbers or args.find or args.changed or args.as_trained:
         return _chosen(args)
     from tarot_tui.data.show import summary
 
@@ -85,7 +92,7 @@ def _chosen(args: Namespace) -> int:
     preview = Preview(project_of(args), args.name).settle()
     documents = []
     found = 0
-    for number in args.numbers or _numbers(preview, args.find, args.count):
+    for number in args.numbers or _numbers(preview, args):
         found += 1
         shown = preview.sample(number)
         view = _view(args, preview, shown) if args.as_trained and not shown.problem else None
@@ -95,17 +102,22 @@ def _chosen(args: Namespace) -> int:
             print("\n".join(["", _head(shown), *(_marked(view) if view else _said(shown))]), flush=True)
     if args.json:
         emit(documents)
+    elif not found and args.changed:
+        say(args, _("No sample was changed."))
     elif not found:
         say(args, _("No sample says '{words}'.").format(words=one_line(args.find, 60)))
     return 0
 
 
-def _numbers(preview: Preview, words: str, count: int):  # type: ignore[no-untyped-def]
-    """The first ``count`` samples, of those that say ``words`` if any are given."""
+def _numbers(preview: Preview, args: Namespace) -> Iterator[int]:
+    """The first samples, of those that were changed, or that say the words, if that is asked for."""
+    if args.changed:
+        yield from sorted(preview.changes)[: args.count]
+        return
     number = 0
-    for _step in range(count):
-        if words:
-            found = preview.find(words, number + 1)
+    for _step in range(args.count):
+        if args.find:
+            found = preview.find(args.find, number + 1)
         else:
             preview.index.scan(number + 1)
             found = number + 1 if number < len(preview.index) else None
