@@ -25,6 +25,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import quote
 
 from tarot_tui.errors import BadInput
 from tarot_tui.findings import Finding
@@ -61,7 +62,15 @@ class Wish:
 
 def path_of(project: Project, name: str) -> Path:
     """Where the changes to the dataset ``name`` are kept."""
-    return project.data / f"{name}.edits.jsonl"
+    return project.data / f"{_storable(name)}.edits.jsonl"
+
+
+def _storable(name: str) -> str:
+    """``name`` as a file's name: registries of other people hold blanks, slashes and worse, which are escaped."""
+    try:
+        return safe_name(name, _("dataset"))
+    except BadInput:
+        return quote(name, safe="")
 
 
 def key_of(raw: Mapping[str, Any]) -> str:
@@ -194,7 +203,6 @@ def _find_again(project: Project, name: str, file: Path, stamp: str) -> None:
 
 def add(project: Project, name: str, file: Path, wishes: Sequence[Wish], why: str = "") -> int:
     """Write ``wishes`` down as one change, to be undone together; returns its number. ``why``: a finding's id."""
-    safe_name(name, _("dataset"))
     path = path_of(project, name)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     with _locked(project, name):
@@ -270,7 +278,7 @@ def _rewrite(path: Path, found: Sequence[Change]) -> None:
 @contextmanager
 def _locked(project: Project, name: str) -> Iterator[None]:
     project.state.mkdir(exist_ok=True)
-    with open(project.state / f"{name}.edits.lock", "w") as lock:
+    with open(project.state / f"{_storable(name)}.edits.lock", "w") as lock:
         # As with the registry: a file system without locks still gets whole files.
         with suppress(OSError):
             fcntl.flock(lock, fcntl.LOCK_EX)

@@ -95,6 +95,17 @@ def test_a_kept_sample_is_as_it_was_and_undo_brings_its_change_back(project, thr
     assert answers(project) == ["參", "貳"]
 
 
+@pytest.mark.parametrize("name", ["my deck, v2", "../outside", "a/b"])
+def test_whatever_a_dataset_is_called_its_changes_stay_in_the_project(project, registered, name):
+    registered(name, THREE, file_name="three.json")
+    before = set(project.root.parent.rglob("*"))
+    overlay.add(project, name, project.data / "three.json", [Wish(1, THREE[0], "drop")])
+    assert answers(project, name) == ["貳", "參"]
+    new = set(project.root.parent.rglob("*")) - before
+    assert {path.parent for path in new} <= {project.data, project.state, project.root}
+    assert overlay.undo(project, name)
+
+
 @pytest.mark.parametrize("line", ["nonsense", "[]", '{"change": 1}', '{"do": "rm -rf"}', "[" * 100_000])
 def test_a_broken_line_is_named(project, three, line):
     overlay.add(project, "three", three, [Wish(1, THREE[0], "drop")])
