@@ -25,17 +25,17 @@ STEPS = 60
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory, tiny_llama):
-    """A project, a recipe whose steps divide evenly among processes, and its plan."""
+    """A project, a recipe whose epochs do not divide evenly among processes, and its plan."""
     from tarot_tui.data import registry, samples
 
     project = create(tmp_path_factory.mktemp("parallel") / "project")
     rows = [
-        {"instruction": f"What is card {n}?", "input": "", "output": f"Card {n} " * (n + 1)} for n in range(8)
+        {"instruction": f"What is card {n}?", "input": "", "output": f"Card {n} " * (n + 1)} for n in range(9)
     ]
-    samples.write(project.data / "eight.json", rows)
-    registry.register(project, "eight", registry.alpaca("eight.json", system=False))
+    samples.write(project.data / "nine.json", rows)
+    registry.register(project, "nine", registry.alpaca("nine.json", system=False))
     recipe = Recipe(
-        model_name_or_path=str(tiny_llama), dataset="eight", per_device_train_batch_size=2,
+        model_name_or_path=str(tiny_llama), dataset="nine", per_device_train_batch_size=2,
         gradient_accumulation_steps=2, max_steps=STEPS, learning_rate=1e-3, lora_rank=4, save_steps=10,
         gradient_checkpointing=False,
     )  # fmt: skip
@@ -203,7 +203,7 @@ def test_the_command_asks_the_other_machines_to_join_and_refuses_a_number_that_i
     typed = ["--project", str(project.root), "train", "--join", job.name]
     assert main([*typed, "--machine-rank", "2"]) == BadInput.exit_code
     assert "from 1 to 1" in capsys.readouterr().err
-    (project.recipes / "eight.yaml").write_text(dump(recipe))
-    typed = ["--project", str(project.root), "train", "eight", "--num-processes", "3"]
+    (project.recipes / "nine.yaml").write_text(dump(recipe))
+    typed = ["--project", str(project.root), "train", "nine", "--num-processes", "3"]
     assert main(typed) == BadInput.exit_code
     assert "multiple of 3" in capsys.readouterr().err

@@ -29,6 +29,7 @@ from tarot_tui.training.encode import load_tokenizer
 from tarot_tui.training.engines.batches import Collator, gives_chosen_logits
 from tarot_tui.training.engines.callbacks import BetweenLogs, Requests, TrainerLog
 from tarot_tui.training.engines.checkpoints import last_complete, step_of
+from tarot_tui.training.engines.even import EvenTrainer, Padded
 from tarot_tui.training.parallel import shared
 from tarot_tui.training.recipe import Recipe
 from tarot_tui.training.runs import recipe_of
@@ -172,7 +173,8 @@ def make_trainer(
     """The Trainer of a run whose ``output_dir`` is ``folder``."""
     cpu = request["device"]["kind"] == "cpu"
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-    trainer = Trainer(
+    several = worker.processes() > 1
+    trainer = (EvenTrainer if several else Trainer)(
         model=model,
         args=arguments(
             recipe,
@@ -182,7 +184,7 @@ def make_trainer(
             cpu=cpu,
             measure=bool(samples.evaluation),
         ),
-        train_dataset=samples.train,
+        train_dataset=Padded(samples.train) if several else samples.train,
         eval_dataset=samples.evaluation or None,
         data_collator=Collator(pad or 0, answers_only=gives_chosen_logits(model.get_base_model())),
         processing_class=tokenizer,
