@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tarot_tui.jobs import files, foreign, status, steps
+from tarot_tui.jobs import files, foreign, nodes, status, steps
 from tarot_tui.jobs.log import last_lines
 from tarot_tui.jobs.metrics import last_metrics, parse_lines
 from tarot_tui.jobs.spec import read_head
@@ -21,7 +21,7 @@ class Snapshot:
 
     elapsed, eta_seconds: seconds of this attempt, and those that remain; None when unknown. metrics: the latest value
     of each key of the trainer's log. hardware: the last sample (:func:`tarot_tui.jobs.hardware.sample`); {} without.
-    steps: of a job that is done in named ones.
+    steps: of a job that is done in named ones. machines: of a job on several, how the others' shares are, by number.
     """
 
     folder: Path
@@ -34,10 +34,11 @@ class Snapshot:
     metrics: dict[str, Any]
     hardware: dict[str, Any]
     steps: list[steps.Step]
+    machines: dict[int, Status] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready, flat: name, kind, title, the keys of ``status.json``, elapsed, eta_seconds, metrics, hardware,
-        steps (see :data:`tarot_tui.jobs.steps.FILE`)."""
+        steps (see :data:`tarot_tui.jobs.steps.FILE`), machines."""
         return {
             "name": self.name,
             "folder": str(self.folder),
@@ -49,6 +50,7 @@ class Snapshot:
             "metrics": self.metrics,
             "hardware": self.hardware,
             "steps": [asdict(step) for step in self.steps],
+            "machines": {str(number): found.as_dict() for number, found in self.machines.items()},
         }
 
 
@@ -73,6 +75,7 @@ def snapshot(folder: Path) -> Snapshot:
         metrics=last_metrics(folder / files.METRICS),
         hardware=readings[-1] if readings else {},
         steps=steps.read(folder),
+        machines=nodes.read(folder),
     )
 
 

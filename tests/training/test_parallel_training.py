@@ -13,6 +13,7 @@ import pytest
 from tarot_tui.cli import main
 from tarot_tui.errors import BadInput
 from tarot_tui.jobs import control, launch, nodes, status
+from tarot_tui.jobs.snapshot import snapshot
 from tarot_tui.project import create
 from tarot_tui.training.engines.checkpoints import last_complete
 from tarot_tui.training.launch import join, make_job
@@ -160,7 +161,7 @@ def test_two_machines_share_one_job_learn_what_one_process_does_and_fall_togethe
     found = ended(job)
     assert (found.state, ended(there).state) == ("failed", "failed")
     assert found.reason.startswith("Rank 1 fell first."), found.reason
-    assert nodes.read(job)[1].state == "failed"
+    assert snapshot(job).as_dict()["machines"]["1"]["state"] == "failed"
     everybody = [process for them in ranks.values() for process in them]
     assert not psutil.wait_procs(everybody, timeout=5)[1]
 
