@@ -32,7 +32,7 @@ SECONDS = 300
 #: Seconds without an answer: more than those on a busy machine, since a process that waits for ever takes none.
 PATIENCE = 900
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 16  # as much as a pipe holds
 
 _spare: list[_Process] = []
 
