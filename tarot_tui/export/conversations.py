@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import product
 
 from tarot_tui.export.chat_template import Messages
+
+#: What ends a model's thoughts, in the template of every model that writes them into its answer.
+THOUGHT_END = "</think>"
 
 _TEXTS = (
     "hi",
@@ -16,6 +19,8 @@ _TEXTS = (
     "{{ .System }} {% raw %} {# no #} }} {{{ <b>&\"'\\n`",
     "🔮👩‍💻 naïve Ångström",
     "[INST] <|im_end|> </s> <|eot_id|> <end_of_turn> <bos> ### User:",
+    " \n ",
+    "<think>\nLet me see.\n</think>\n\n It is </think>\nso. ",
 )
 _SYSTEMS = (
     "You are a tarot reader.",
@@ -33,15 +38,21 @@ def suite(*, system: bool, lookalikes: Sequence[str] = ()) -> Iterator[Messages]
     texts = (*_TEXTS, " ".join(["a", *lookalikes, "b"]))
     systems = (None, *_SYSTEMS) if system else (None,)
     for (first, turns), prompt in product(product(range(len(texts)), _TURNS), systems):
-        messages = [{"role": "system", "content": prompt}] if prompt else []
-        for turn in range(2 * turns - 1):
-            role = "assistant" if turn % 2 else "user"
-            messages.append({"role": role, "content": texts[(first + turn) % len(texts)]})
-        yield messages
+        yield chat([texts[(first + turn) % len(texts)] for turn in range(2 * turns - 1)], prompt)
+    for prompt in systems:
+        yield chat(["again"] * 5, prompt)  # messages that only their place tells apart
+
+
+def chat(contents: Sequence[str], system: str | None = None) -> Messages:
+    """Messages of user and assistant in turn, under a system prompt where one is given."""
+    before = [{"role": "system", "content": system}] if system else []
+    return before + [
+        {"role": "assistant" if index % 2 else "user", "content": text} for index, text in enumerate(contents)
+    ]
 
 
 def first_difference(
-    conversations: Iterator[Messages], one: Callable[[Messages], str], other: Callable[[Messages], str]
+    conversations: Iterable[Messages], one: Callable[[Messages], str], other: Callable[[Messages], str]
 ) -> tuple[str, str] | None:
     """What ``one`` and ``other`` make of the first conversation they disagree on, or None when there is none."""
     for messages in conversations:
@@ -55,5 +66,20 @@ def trimmed(messages: Messages, roles: Sequence[str]) -> Messages:
     """``messages`` with the content of ``roles`` stripped of surrounding white space, as Jinja's ``trim`` does."""
     return [
         message | {"content": message["content"].strip()} if message["role"] in roles else message
+        for message in messages
+    ]
+
+
+def without_thoughts(messages: Messages, then: str | None) -> Messages:
+    """``messages`` with the answers as they are without their thoughts and the characters ``then`` after those.
+
+    None for ``then`` leaves everything as it is.
+    """
+    if then is None:
+        return messages
+    return [
+        message | {"content": message["content"].rpartition(THOUGHT_END)[2].lstrip(then)}
+        if message["role"] == "assistant" and THOUGHT_END in message["content"]
+        else message
         for message in messages
     ]

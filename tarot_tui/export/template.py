@@ -8,36 +8,33 @@ conversations alike; so whatever the extraction gets wrong, a wrong template is 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from tarot_tui.errors import Refused, TarotError
-from tarot_tui.export.chat_template import (
-    CannotRender,
-    ChatTemplate,
-    Messages,
-    json_object,
-    load,
-    special_tokens,
+from tarot_tui.export.chat_template import CannotRender, ChatTemplate, Messages, load
+from tarot_tui.export.conversations import first_difference, suite, trimmed, without_thoughts
+from tarot_tui.export.slots import (
+    ANSWERS,
+    SystemMode,
+    Unconvertible,
+    extract,
+    go_source,
+    left_out_thoughts,
+    markers,
+    system_mode,
+    thought,
+    trimmed_roles,
 )
-from tarot_tui.export.conversations import first_difference, suite, trimmed
+from tarot_tui.export.special import eos_tokens, runtime_adds_bos, stop_after_answer
 from tarot_tui.findings import Finding
 from tarot_tui.locale import _
 from tarot_tui.text import one_line
 
-#: Where the template puts a system prompt: before the first message, in the last user's turn, nowhere, or it raises.
-SystemMode = Literal["first", "last", "ignored", "unsupported"]
-
-_SYSTEM = "⟦system⟧"
-_USERS = ("⟦user 1⟧", "⟦user 2⟧", "⟦user 3⟧")
-_ANSWERS = ("⟦answer 1⟧", "⟦answer 2⟧")
-_ROLES = ("system", "user", "assistant")
-
-
-class Unconvertible(Exception):
-    """Why a template is not, or cannot become, the Go template: one translated clause."""
+#: The first Ollama that renders a GGUF's own Jinja template, and the first whose messages have ``.Thinking``.
+JINJA_SINCE, THINKING_SINCE = "0.30.0", "0.9.0"
 
 
 @dataclass(frozen=True)
@@ -45,16 +42,21 @@ class TemplateReport:
     """What :func:`template_of` found.
 
     template: the verified Go template, None when there is none (then ``reason`` says why).
-    stops: tokens that end an answer. trimmed: roles whose messages the tokenizer's template strips of surrounding
-    white space, which Go cannot: whoever sends them should. bos: who puts the BOS token: ``runtime`` (llama.cpp,
-    so it is left out of the template), ``template`` or ``nobody``.
+    system_mode: None when the tokenizer's template cannot be rendered. stops: tokens that end an answer.
+    trimmed: roles whose messages the tokenizer's template strips of surrounding white space, which Go cannot: whoever
+    sends them should. thoughts: None, or what the tokenizer's template strips after the thoughts that it leaves out of
+    past answers; Ollama takes them out by itself. bos: who puts the BOS token: ``runtime`` (llama.cpp, so it is left
+    out of the template), ``template`` or ``nobody``. ollama: the oldest version that can serve it as it was trained,
+    empty for any; None for none (there is no template at all).
     """
 
     template: str | None
     system_mode: SystemMode | None = None
     stops: tuple[str, ...] = ()
     trimmed: tuple[str, ...] = ()
+    thoughts: str | None = None
     bos: Literal["runtime", "template", "nobody"] = "nobody"
+    ollama: str | None = ""
     reason: str = ""
     findings: list[Finding] = field(default_factory=list)
 
@@ -65,22 +67,34 @@ class TemplateReport:
             "system_mode": self.system_mode,
             "stops": list(self.stops),
             "trimmed": list(self.trimmed),
+            "thoughts": self.thoughts,
             "bos": self.bos,
+            "ollama": self.ollama,
             "reason": self.reason,
         }
 
 
 @dataclass(frozen=True)
-class _Slots:
-    """The texts around the messages. ``before`` an answer there is ``generate``, unless it is in the past: ``answer``."""
+class Rendering:
+    """How the tokenizer's template must be followed: what :func:`check` compares a Go template with.
 
-    start: str
-    answer: str
-    turn: str
-    generate: str
-    mode: SystemMode = "unsupported"
-    system_start: str = ""
-    system_end: str = ""
+    skip: characters at the beginning of its text (a BOS) that the runtime adds by itself. The rest as in a report.
+    """
+
+    jinja: ChatTemplate
+    skip: int
+    mode: SystemMode
+    roles: tuple[str, ...] = ()
+    thoughts: str | None = None
+    stops: tuple[str, ...] = ()
+
+    def prompt(self, messages: Messages) -> str:
+        """What the tokenizer makes of ``messages``, as the runtime must be given it."""
+        return self.jinja.render(messages)[self.skip :]
+
+    def reduced(self, messages: Messages) -> Messages:
+        """``messages`` as whoever sends them to a Go template should: stripped where the tokenizer's template strips."""
+        return trimmed(without_thoughts(messages, self.thoughts), self.roles)
 
 
 def template_of(model_dir: Path, adds_bos: bool | None = None) -> TemplateReport:
@@ -88,66 +102,100 @@ def template_of(model_dir: Path, adds_bos: bool | None = None) -> TemplateReport
 
     adds_bos: whether the runtime puts a BOS before every prompt, where that is known (from a written GGUF).
     """
-    stops = _eos_tokens(model_dir)
+    stops = eos_tokens(model_dir)
     try:
         jinja = load(model_dir)
-    except Refused as refusal:
-        return TemplateReport(None, stops=stops, reason=str(refusal))
+        mode = system_mode(jinja)
+    except (Refused, CannotRender) as error:
+        reason = str(error)
+        if isinstance(error, CannotRender):
+            reason = _("The chat template does not render a plain conversation: {reason}.").format(
+                reason=error
+            )
+        return TemplateReport(None, stops=stops, ollama=None, reason=reason)
     runtime_bos = adds_bos if adds_bos is not None else runtime_adds_bos(model_dir)
     bos = jinja.tokens.get("bos_token", "")
+    prints_bos = bool(bos) and jinja.render(markers(1)).startswith(bos)
+    who: Any = "runtime" if runtime_bos else "template" if prints_bos else "nobody"
+    about = _about_mode(mode)
+    if runtime_bos and bos and not prints_bos:
+        text = _("The runtime puts a {bos} before every prompt, and the chat template does not print one.")
+        about.append(Finding("template.bos_added", "warning", text.format(bos=one_line(bos, 30))))
     try:
         _refuse_dates(jinja)
-        prints_bos = bool(bos) and jinja.render(_chat(1, system=False)).startswith(bos)
-        skip = len(bos) if prints_bos and runtime_bos else 0
-        slots = _extract(jinja, skip)
-        stops = tuple(dict.fromkeys([*_stop_after_answer(slots.turn, model_dir), *stops]))
-        roles = _trimmed_roles(jinja, slots.mode)
-        source = _go(slots)
-        if difference := check(source, jinja, skip, slots.mode, roles, stops):
-            raise Unconvertible(
-                _("the best candidate renders {go} where the tokenizer renders {jinja}").format(
-                    go=repr(difference[1]), jinja=repr(difference[0])
-                )
-            )
+        rendering, source = _convert(jinja, len(bos) if prints_bos and runtime_bos else 0, mode, model_dir)
     except (CannotRender, Unconvertible) as error:
         reason = _("The chat template cannot be turned into Ollama's exactly: {reason}.").format(reason=error)
-        return TemplateReport(None, stops=stops, reason=reason)
-    who = "runtime" if runtime_bos else "template" if prints_bos else "nobody"
-    findings = _findings(
-        jinja, slots.mode, roles, adds_unprinted_bos=runtime_bos and bool(bos) and not prints_bos
+        return TemplateReport(None, mode, stops, bos=who, ollama=JINJA_SINCE, reason=reason, findings=about)
+    return TemplateReport(
+        source,
+        mode,
+        rendering.stops,
+        rendering.roles,
+        rendering.thoughts,
+        who,
+        "" if rendering.thoughts is None else THINKING_SINCE,
+        findings=[*about, *_about_contents(rendering)],
     )
-    return TemplateReport(source, slots.mode, stops, roles, who, findings=findings)
 
 
-def check(
-    source: str,
-    jinja: ChatTemplate,
-    skip: int,
-    mode: SystemMode,
-    roles: tuple[str, ...],
-    stops: tuple[str, ...],
-) -> tuple[str, str] | None:
+def _convert(jinja: ChatTemplate, skip: int, mode: SystemMode, model_dir: Path) -> tuple[Rendering, str]:
+    slots = extract(jinja, skip, mode)
+    thoughts = left_out_thoughts(jinja)
+    slots = replace(slots, thinks=thoughts is not None)
+    stops = tuple(dict.fromkeys([*stop_after_answer(slots.turn, model_dir), *eos_tokens(model_dir)]))
+    rendering = Rendering(jinja, skip, mode, trimmed_roles(jinja, mode), thoughts, stops)
+    source = go_source(slots)
+    if difference := check(source, rendering):
+        raise Unconvertible(
+            _("the best candidate renders {go} where the tokenizer renders {jinja}").format(
+                go=repr(difference[1]), jinja=repr(difference[0])
+            )
+        )
+    return rendering, source
+
+
+def check(source: str, rendering: Rendering) -> tuple[str, str] | None:
     """Render the suite with both; (tokenizer's text, Go's text) around the first difference, None when equal.
 
-    skip: characters at the beginning of the tokenizer's text (its BOS) that the runtime adds by itself.
+    Raises Unconvertible when ``source`` is no Go template.
     """
     render_go = go_renderer(source)
-    # An answer that was begun is continued: nothing may follow it.
-    whole, begun = jinja.render(_chat(2, system=False))[skip:], _chat(2, system=False)[:-1]
     difference = first_difference(
-        iter([begun]), lambda _messages: whole[: whole.index(_ANSWERS[0]) + len(_ANSWERS[0])], render_go
+        _unfinished(rendering), lambda messages: _expected(rendering, messages), render_go
     ) or first_difference(
-        suite(system=mode in ("first", "last"), lookalikes=stops),
-        lambda messages: jinja.render(messages)[skip:],
-        lambda messages: render_go(trimmed(messages, roles)),
+        suite(system=rendering.mode in ("first", "last"), lookalikes=rendering.stops),
+        rendering.prompt,
+        lambda messages: render_go(rendering.reduced(messages)),
     )
     return difference and _excerpts(*difference)
+
+
+def _unfinished(rendering: Rendering) -> list[Messages]:
+    """Conversations that end with an answer that was begun; of a model that thinks also with its thoughts."""
+    begun = markers(2)[:-1]
+    if rendering.thoughts is None:
+        return [begun]
+    past, last = markers(3), markers(2)[:-1]
+    for messages in (past, last):
+        messages[1] = messages[1] | {"thinking": "⟦thought⟧"}
+    return [begun, past, last]
+
+
+def _expected(rendering: Rendering, messages: Messages) -> str:
+    if messages[-1]["role"] == "user":
+        return rendering.prompt([{"role": m["role"], "content": m["content"]} for m in messages])
+    # An answer that was begun is continued: nothing may follow it.
+    whole = rendering.prompt(markers(2))
+    before, answer, _after = whole.partition(ANSWERS[0])
+    thoughts = messages[-1].get("thinking")
+    return before + (thought(thoughts) if thoughts else "") + answer
 
 
 def _refuse_dates(jinja: ChatTemplate) -> None:
     # What today's date prints would be frozen in a Go template, and wrong tomorrow.
     other = ChatTemplate(jinja.source, jinja.tokens, now=lambda: datetime(2001, 2, 3, 4, 5, 6))
-    if any(jinja.render(_chat(n, system=False)) != other.render(_chat(n, system=False)) for n in (1, 2)):
+    if any(jinja.render(markers(n)) != other.render(markers(n)) for n in (1, 2)):
         raise Unconvertible(_("it prints the date of the day"))
 
 
@@ -160,7 +208,10 @@ def _excerpts(one: str, other: str) -> tuple[str, str]:
 
 
 def go_renderer(source: str) -> Callable[[Messages], str]:
-    """Renders conversations with the Go template ``source`` as Ollama does. Raises Unconvertible when it is none."""
+    """Renders conversations with the Go template ``source`` as Ollama does. Raises Unconvertible when it is none.
+
+    A message may have ``thinking`` beside its content, as in Ollama's API.
+    """
     try:
         from gotpl import Template
         from gotpl.errors import TemplateError
@@ -177,7 +228,10 @@ def go_renderer(source: str) -> Callable[[Messages], str]:
         # The data that Ollama gives a template: template/template.go, Execute.
         data = {
             "System": "\n\n".join(m["content"] for m in messages if m["role"] == "system"),
-            "Messages": [{"Role": m["role"], "Content": m["content"]} for m in messages],
+            "Messages": [
+                {"Role": m["role"], "Content": m["content"], "Thinking": m.get("thinking", "")}
+                for m in messages
+            ],
         }
         try:
             return template.render(data)
@@ -187,158 +241,21 @@ def go_renderer(source: str) -> Callable[[Messages], str]:
     return render
 
 
-def _chat(turns: int, *, system: bool) -> Messages:
-    contents = [text for pair in zip(_USERS, (*_ANSWERS, ""), strict=True) for text in pair][: 2 * turns - 1]
-    messages = [{"role": "system", "content": _SYSTEM}] if system else []
-    return messages + [
-        {"role": "assistant" if i % 2 else "user", "content": text} for i, text in enumerate(contents)
-    ]
+def _about_mode(mode: SystemMode) -> list[Finding]:
+    if mode not in ("ignored", "unsupported"):
+        return []
+    text = _(
+        "This model's chat template has no place for a system prompt: put instructions into the questions."
+    )
+    return [Finding("template.no_system", "warning", text)]
 
 
-def _extract(jinja: ChatTemplate, skip: int) -> _Slots:
-    pieces = {n: _split(jinja, _chat(n, system=False), skip) for n in (1, 2, 3)}
-    start, generate = pieces[1]
-    answer, turn = pieces[2][1:3]
-    if pieces[2] != [start, answer, turn, generate] or pieces[3] != [start, *(answer, turn) * 2, generate]:
-        raise Unconvertible(_("a turn is written differently depending on where it stands"))
-    plain = _Slots(start, answer, turn, generate)
-    return _with_system(plain, jinja, skip)
-
-
-def _with_system(plain: _Slots, jinja: ChatTemplate, skip: int) -> _Slots:
-    start, answer, turn, generate = plain.start, plain.answer, plain.turn, plain.generate
-    try:
-        texts = {n: jinja.render(_chat(n, system=True))[skip:] for n in (1, 2, 3)}
-    except CannotRender:
-        return plain
-    if _SYSTEM not in texts[1]:
-        return _Slots(start, answer, turn, generate, "ignored")
-    if texts[2].find(_SYSTEM) < texts[2].find(_USERS[0]):
-        before, after, *_rest = _split(jinja, _chat(1, system=True), skip)
-        return _Slots(start, answer, turn, generate, "first", before, after)
-    # Mistral's way: the system prompt stands in the last user's turn, between its opening and its text.
-    before, after, _generate = _cut(texts[1], [_SYSTEM, _USERS[0]])
-    if not before.startswith(start):
-        raise Unconvertible(_("the system prompt changes the text before it"))
-    return _Slots(start, answer, turn, generate, "last", before.removeprefix(start), after)
-
-
-def _split(jinja: ChatTemplate, messages: Messages, skip: int) -> list[str]:
-    return _cut(jinja.render(messages)[skip:], [message["content"] for message in messages])
-
-
-def _cut(text: str, marks: list[str]) -> list[str]:
-    pieces = []
-    for mark in marks:
-        if text.count(mark) != 1:
-            raise Unconvertible(_("a message is left out, repeated or moved"))
-        piece, _mark, text = text.partition(mark)
-        pieces.append(piece)
-    return [*pieces, text]
-
-
-def _trimmed_roles(jinja: ChatTemplate, mode: SystemMode) -> tuple[str, ...]:
-    """The roles whose content the template strips."""
+def _about_contents(rendering: Rendering) -> list[Finding]:
     found = []
-    for role in _ROLES:
-        if role == "system" and mode not in ("first", "last"):
-            continue
-        messages = _chat(2, system=mode in ("first", "last"))
-        marked = next(message for message in messages if message["role"] == role)
-        padded = f" \n{marked['content']}\n "
-        text = jinja.render([m | {"content": padded} if m is marked else m for m in messages])
-        if padded not in text:
-            found.append(role)
-    return tuple(found)
-
-
-def _go(slots: _Slots) -> str:
-    """The Go template. ``slice $.Messages $i`` has one element at the last message: what follows it is open."""
-    last = "eq (len (slice $.Messages $i)) 1"
-    system = _literal(slots.system_start) + "{{$.System}}" + _literal(slots.system_end)
-    head, wedge = _literal(slots.start), ""
-    if slots.mode == "first":
-        head = _if("$.System", system, head)
-    elif slots.mode == "last":
-        wedge = _if(f"and $.System ({last})", system)
-    answer = _literal(slots.generate)
-    if slots.answer != slots.generate:
-        answer = _if(last, answer, _literal(slots.answer))
-    user = wedge + "{{$m.Content}}" + answer
-    assistant = "{{$m.Content}}" + _if(f"not ({last})", _literal(slots.turn))
-    each = '{{if eq $m.Role "user"}}' + user + '{{else if eq $m.Role "assistant"}}' + assistant + "{{end}}"
-    return head + "{{range $i,$m := .Messages}}" + each + "{{end}}"
-
-
-def _if(condition: str, then: str, otherwise: str = "") -> str:
-    return "{{if " + condition + "}}" + then + ("{{else}}" + otherwise if otherwise else "") + "{{end}}"
-
-
-def _literal(text: str) -> str:
-    return text.replace("{{", '{{"{{"}}')
-
-
-def _eos_tokens(folder: Path) -> tuple[str, ...]:
-    """What the tokenizer and the generation config call the end."""
-    config = json_object(folder / "tokenizer_config.json")
-    eos = config.get("eos_token")
-    found = [eos.get("content") if isinstance(eos, dict) else eos]
-    ids = json_object(folder / "generation_config.json").get("eos_token_id")
-    tokens = {token["id"]: token["content"] for token in _added_tokens(folder)}
-    found += [tokens.get(i) for i in (ids if isinstance(ids, list) else [ids])]
-    return tuple(dict.fromkeys(token for token in found if isinstance(token, str) and token))
-
-
-def _stop_after_answer(turn: str, folder: Path) -> list[str]:
-    """The token that follows an answer, where the template writes one."""
-    after = turn.lstrip()
-    ends = [
-        token["content"]
-        for token in _added_tokens(folder)
-        if token["content"] and after.startswith(token["content"])
-    ]
-    return [max(ends, key=len)] if ends else []
-
-
-def _added_tokens(folder: Path) -> list[dict[str, Any]]:
-    found = json_object(folder / "tokenizer.json").get("added_tokens")
-    return [t for t in found if isinstance(t.get("content"), str)] if isinstance(found, list) else []
-
-
-def runtime_adds_bos(folder: Path) -> bool:
-    """Whether llama.cpp will put a BOS before prompts of this tokenizer.
-
-    The order is that of ``gguf.SpecialVocab``, then llama.cpp's default: only SentencePiece vocabularies get one.
-    """
-    said = json_object(folder / "tokenizer_config.json").get("add_bos_token")
-    if isinstance(said, bool):
-        return said
-    tokenizer = json_object(folder / "tokenizer.json")
-    processor = tokenizer.get("post_processor") or {}
-    bos = special_tokens(folder).get("bos_token")
-    for one in processor.get("processors", [processor]):
-        single = one.get("single") or []
-        if one.get("type") == "TemplateProcessing" and len(single) > 1:
-            return single[0].get("SpecialToken", {}).get("id") == bos
-    model = tokenizer.get("model") or {}
-    return bool(model.get("byte_fallback")) or not tokenizer and (folder / "tokenizer.model").is_file()
-
-
-def _findings(
-    jinja: ChatTemplate, mode: SystemMode, roles: tuple[str, ...], *, adds_unprinted_bos: bool
-) -> list[Finding]:
-    found = []
-    if mode in ("ignored", "unsupported"):
-        text = _(
-            "This model's chat template has no place for a system prompt: put instructions into the questions."
-        )
-        found.append(Finding("template.no_system", "warning", text))
-    if roles:
+    if rendering.roles:
         text = _("This model's chat template strips white space around messages; send them stripped.")
-        found.append(Finding("template.trims", "info", text, ", ".join(roles)))
-    if adds_unprinted_bos:
-        text = _("The runtime puts a {bos} before every prompt, and the chat template does not print one.")
-        found.append(
-            Finding("template.bos_added", "warning", text.format(bos=one_line(jinja.tokens["bos_token"], 30)))
-        )
+        found.append(Finding("template.trims", "info", text, ", ".join(rendering.roles)))
+    if rendering.thoughts is not None:
+        text = _("This model's chat template leaves thoughts out of past answers; Ollama {version} does too.")
+        found.append(Finding("template.thoughts", "info", text.format(version=THINKING_SINCE)))
     return found
