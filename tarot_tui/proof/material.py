@@ -1,0 +1,126 @@
+"""What a proof is made with: texts to tokenise, conversations to render, samples to measure on, questions to ask."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tarot_tui.errors import TarotError
+from tarot_tui.export.chat_template import json_object
+
+if TYPE_CHECKING:
+    from tarot_tui.export.release import Release
+    from tarot_tui.project import Project
+
+Messages = list[dict[str, str]]
+
+#: Texts at which tokenizers have been seen to differ: scripts, digits, white space, symbols, things like control tokens.
+TEXTS = (
+    "What does The Fool mean?",
+    "塔羅牌　「愚者」正位，象徵新的開始。",
+    "繁體與简体、かな、한국어、Ünïcödé, naïve Ångström",
+    "0 1 12 123 1234 12345 123456 3.14159 1,000,000 ２０２６",
+    " leading,  two   three    four     spaces\ttab\n\n\nlines \r\n end ",
+    "🔮 👩‍💻 🇹🇼 ❤️‍🔥 ☀︎",
+    "don't I'll WE'VE it's 'quoted' \"double\" `code` {{ .System }} {% raw %}",
+    "https://example.org/a?b=c&d=%20#e  a@b.c  C:\\path\\file  x==y!=z<=>",
+    "\u200b\u00a0\u3000\ufeff|\u202e abc",
+    "",
+)
+#: So many held-out positions, trained questions, and likeliest tokens at each position.
+POSITIONS, QUESTIONS, TOP = 256, 10, 1000
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One sample as tokens; from ``start`` on each is predicted from those before it."""
+
+    tokens: list[int]
+    start: int
+
+
+@dataclass
+class Material:
+    """conversations: the release's, with the prompt that the tokenizer makes of each.
+
+    samples: held out from the training where the run held some out (``held_out``), else trained ones. questions: of
+    trained samples, as messages; answers: what was trained. added: the tokenizer's added tokens.
+    """
+
+    texts: list[str]
+    conversations: list[dict[str, Any]]
+    samples: list[Measured] = field(default_factory=list)
+    held_out: bool = False
+    questions: list[Messages] = field(default_factory=list)
+    answers: list[str] = field(default_factory=list)
+    added: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready keys and values."""
+        return asdict(self)
+
+
+def collect(project: Project, release: Release, seed: int = 42) -> Material:
+    """The material for ``release``; without its run, or when its data is gone, only texts and conversations."""
+    base = Path(release.facts["base"]["folder"])
+    found = Material(list(TEXTS), list(release.conversations), added=_added(base))
+    found.texts += found.added + [str(one["prompt"]) for one in found.conversations]
+    request = _request(project, release)
+    if request:
+        _add_samples(project, request, base, found, seed)
+    return found
+
+
+def _request(project: Project, release: Release) -> dict[str, Any]:
+    from tarot_tui.jobs.spec import read_spec
+
+    if not release.run:
+        return {}
+    try:
+        return dict(read_spec(project.jobs / release.run).get("request") or {})
+    except TarotError:
+        return {}
+
+
+def _add_samples(project: Project, request: dict[str, Any], base: Path, found: Material, seed: int) -> None:
+    from tarot_tui.training.encode import load_tokenizer
+    from tarot_tui.training.recipe import Recipe
+    from tarot_tui.training.samples import prepare
+
+    try:
+        recipe = Recipe(**{key: value for key, value in request.items() if key in Recipe.model_fields})
+        samples = prepare(project, recipe, load_tokenizer(base))
+        trained = _conversations(project, recipe)
+    except (TarotError, OSError, ValueError):
+        return  # the data is not there any more; the page says what was not measured
+    found.held_out = bool(samples.evaluation)
+    chosen = random.Random(seed)
+    pool = list(samples.evaluation or samples.train)
+    chosen.shuffle(pool)
+    left = POSITIONS
+    for sample in pool:
+        tokens = sample.input_ids[: sample.prompt + left]
+        if len(tokens) > sample.prompt:
+            found.samples.append(Measured(tokens, sample.prompt))
+            left -= len(tokens) - sample.prompt
+        if left <= 0:
+            break
+    for messages in chosen.sample(trained, min(QUESTIONS, len(trained))):
+        found.questions.append(messages[:-1])
+        found.answers.append(messages[-1]["content"])
+
+
+def _conversations(project: Project, recipe: Any) -> list[Messages]:
+    from tarot_tui.data.dataset import conversations
+
+    found: list[Messages] = []
+    for name in recipe.dataset:
+        found += list(conversations(project, name))[: recipe.max_samples]
+    return found
+
+
+def _added(base: Path) -> list[str]:
+    tokens = json_object(base / "tokenizer.json").get("added_tokens") or []
+    return [one["content"] for one in tokens if isinstance(one, dict) and isinstance(one.get("content"), str)]
