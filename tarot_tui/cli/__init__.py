@@ -42,6 +42,7 @@ VERBS = {
     "alerts": N_("say how you are told of what happens to runs, and try it"),
     "export": N_("turn a run into a model file (GGUF), or a merged folder"),
     "release": N_("the models that were made: list, show, prove, inspect"),
+    "template": N_("print a model's chat template as Ollama needs it, verified"),
     "ollama": N_("import a model into Ollama over HTTP"),
     "chat": N_("talk to a model"),
     "publish": N_("send a model to the Hugging Face hub, a folder or a drive"),
