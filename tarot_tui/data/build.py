@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from dataclasses import replace as changed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tarot_tui.data import overlay, registry, samples
-from tarot_tui.data.sources import Header, Note, Row, Table, collect, file_name, headers, tables
+from tarot_tui.data import overlay, ready, record, registry, samples
+from tarot_tui.data.record import FileReport
+from tarot_tui.data.sources import Header, Note, Reading, collect, headers, kind, tables
 from tarot_tui.errors import BadInput
 from tarot_tui.findings import Finding
 from tarot_tui.locale import _
@@ -22,27 +22,7 @@ from tarot_tui.text import one_line
 if TYPE_CHECKING:
     from tarot_tui.data.template import Template
 
-Sample = dict[str, str]
-
-# The old batch script's question. Not translated: it is data, and a dataset must not depend on who builds it.
-INSTRUCTION = "在文件'{file}'的'{section}'中，第{number}項的內容是什麼？"
-
 _SKIPPED_SHOWN = 20
-
-
-@dataclass
-class FileReport:
-    """What became of one source: rows that hold anything, samples made, and pattern × row left out as empty.
-
-    problem: the sentence that says why it could not be read, or not to its end; empty when it was.
-    """
-
-    path: str
-    rows: int = 0
-    samples: int = 0
-    left_out: int = 0
-    sha256: str = ""
-    problem: str = ""
 
 
 @dataclass
@@ -64,23 +44,15 @@ class BuildReport:
         return asdict(self) | {"path": str(self.path)}
 
 
-def record_path(project: Project, name: str) -> Path:
-    """Where a build notes what it was made of: ``data/<name>.build.json``."""
-    return project.data / f"{name}.build.json"
+@dataclass(frozen=True)
+class _Request:
+    """What is to be read, and how. rules: the template; samples: the files that hold samples already."""
 
-
-def read_record(project: Project, name: str) -> dict[str, Any]:
-    """The note of the build of ``name``, empty when there is none that can be read.
-
-    Keys: ``name``, ``built`` (ISO 8601, UTC), ``samples``, ``template`` (null, or ``path`` and ``sha256``) and
-    ``sources`` (``path``, ``rows``, ``samples``, ``left_out``, ``sha256``). Paths are relative to the project
-    when inside it.
-    """
-    try:
-        found = json.loads(record_path(project, name).read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    files: list[Path]
+    named: Sequence[Path]
+    rules: Template
+    reading: Reading
+    samples: set[Path]
 
 
 def build(
@@ -89,14 +61,16 @@ def build(
     name: str,
     template: Path | None = None,
     *,
+    reading: Reading = Reading(),  # noqa: B008 (frozen)
     replace: bool = False,
     on_file: Callable[[FileReport], None] | None = None,
 ) -> BuildReport:
-    """Make the dataset ``name`` of the files and folders ``sources`` and register it.
+    """Make the dataset ``name`` of the files and folders ``sources`` and register it, as Alpaca.
 
-    Without ``template``: one sample per cell, paragraph or line that holds anything, as the old batch script made
-    them. With it: one sample per row and pattern. A dataset that an earlier build made is replaced; another one of
-    that name only with ``replace``. ``on_file`` hears of each file when it has been read.
+    With ``template``: what it makes of each row. Without: files of samples (Alpaca, ShareGPT, OpenAI messages) are
+    checked and taken over, and every cell, paragraph or line of the others becomes one sample, as the old batch script
+    made them. ``reading``: which sheets, and which row names the columns. A dataset that an earlier build made is
+    replaced; another one of that name only with ``replace``. ``on_file`` hears of each file when it has been read.
 
     Everything appears at once at the end or not at all. A file in a folder that cannot be read is an error among the
     findings, and what can be read of the others is built. Raises BadInput for anything wrong with the name, the
@@ -107,15 +81,10 @@ def build(
     copies: list[tuple[Path, Path]] = []
     files = collect(sources, skipped.append, lambda copy, original: copies.append((copy, original)))
     report = BuildReport(name, project.data / f"{name}.json")
-    rules = None
-    if template is not None:
-        from tarot_tui.data import template as templates
-
-        rules = templates.load(template)
-        report.findings += templates.check(rules, template, _headers(files, sources))
+    request = _request(files, sources, template, reading, report)
     report.findings += _skipped(skipped) + [_copy(*pair) for pair in copies]
     try:
-        _write(project, report, _texts(project, files, sources, rules, report, on_file), rules, template)
+        _write(project, report, request, template, on_file)
     except PermissionError as error:
         raise BadInput(
             _("{path} cannot be written by you; choose another folder.").format(
@@ -124,6 +93,25 @@ def build(
         ) from None
     report.findings += _quiet(report) + overlay.findings(overlay.settle(project, name, report.path))
     return report
+
+
+def _request(
+    files: list[Path], named: Sequence[Path], template: Path | None, reading: Reading, report: BuildReport
+) -> _Request:
+    from tarot_tui.data import fitting
+    from tarot_tui.data import template as templates
+
+    path = template or ready.path_of(ready.DEFAULT)
+    assert path
+    rules = templates.load(path)
+    if reading.sheets:
+        rules = rules.model_copy(update={"sheets": list(reading.sheets)})
+    taken = set() if template else {file for file in files if kind(file) == "samples"}
+    if template or rules.sheets:
+        rest = [file for file in files if file not in taken]
+        report.findings += fitting.check(rules, path, _headers(rest, named, reading))
+    reading = changed(reading, sheets=tuple(rules.sheets or ()))
+    return _Request(files, named, rules, reading, taken)
 
 
 def check_name(project: Project, name: str, *, replace: bool = False) -> None:
@@ -141,7 +129,7 @@ def check_name(project: Project, name: str, *, replace: bool = False) -> None:
         raise BadInput(_("{file} is in the way: it is a folder; choose another name.").format(file=target))
     if replace:
         return
-    ours = bool(read_record(project, name))
+    ours = bool(record.read(project, name))
     if entry is not None and not (ours and _is_plain(entry, name)):
         raise BadInput(
             _(
@@ -159,37 +147,68 @@ def check_name(project: Project, name: str, *, replace: bool = False) -> None:
 def _is_plain(entry: Any, name: str) -> bool:
     return (
         isinstance(entry, dict)
-        and set(entry) <= {"file_name", "formatting", "columns"}
-        and (entry.get("file_name") == f"{name}.json")
+        and set(entry) <= {"file_name", "formatting", "columns", "tags"}
+        and entry.get("file_name") in (f"{name}.json", f"{name}.jsonl")
     )
 
 
 def _write(
     project: Project,
     report: BuildReport,
-    made: Iterator[list[str]],
-    rules: Template | None,
+    request: _Request,
     template: Path | None,
+    on_file: Callable[[FileReport], None] | None,
 ) -> None:
-    project.data.mkdir(exist_ok=True)
-    with replacing(report.path) as temporary:
+    has_system, has_history = _keys(request)
+    made = _texts(project, request, report, has_system, has_history, on_file)
+    with publishing(project, report.name, report.path) as temporary:
         report.samples = samples.write_texts(temporary, made)
         if not report.samples:
             raise BadInput(_nothing(report, template))
-        # The data file appears last: whatever fails before leaves the old dataset, or none.
-        registered = registry.alpaca(report.path.name, system=bool(rules and rules.has_system))
-        record = json.dumps(_record(project, report, template), ensure_ascii=False, indent=2) + "\n"
-        with replacing(record_path(project, report.name)) as noted:
-            noted.write_text(record, "utf-8")
+        with record.writing(
+            project,
+            report.name,
+            report.path,
+            report.samples,
+            by="build",
+            sources=report.files,
+            named=[_storable(project.relative(path)) for path in request.named],
+            options={"sheets": list(request.reading.sheets), "header": request.reading.header},
+            template=_template(project, template, request.rules),
+        ):
+            registered = registry.alpaca(report.path.name, system=has_system, history=has_history)
             registry.register(project, report.name, registered)
 
 
-def _headers(files: Sequence[Path], named: Sequence[Path]) -> list[Header]:
+@contextmanager
+def publishing(project: Project, name: str, path: Path) -> Iterator[Path]:
+    """A temporary file that becomes the data file ``path`` of ``name`` at last: whatever fails before leaves the old one.
+
+    What ``name`` was before under the other suffix is removed. To be registered and recorded within.
+    """
+    project.data.mkdir(exist_ok=True)
+    with replacing(path) as temporary:
+        yield temporary
+    if record.read(project, name).get("file") == path.name:
+        path.with_suffix(".jsonl" if path.suffix == ".json" else ".json").unlink(missing_ok=True)
+
+
+def _keys(request: _Request) -> tuple[bool, bool]:
+    """Whether the samples have the keys ``system`` and ``history``."""
+    found = [(request.rules.has_system, request.rules.has_history)]
+    if request.samples:
+        from tarot_tui.data import forms
+
+        found += [forms.keys_of(path) for path in request.samples]
+    return any(system for system, _history in found), any(history for _system, history in found)
+
+
+def _headers(files: Sequence[Path], named: Sequence[Path], reading: Reading) -> list[Header]:
     """The headers of all files that can be read; of the others is said when it comes to their rows."""
     found = []
     for path in files:
         try:
-            found += headers(path)
+            found += headers(path, reading)
         except BadInput:
             if path in named:
                 raise
@@ -198,20 +217,23 @@ def _headers(files: Sequence[Path], named: Sequence[Path]) -> list[Header]:
 
 def _texts(
     project: Project,
-    files: Sequence[Path],
-    named: Sequence[Path],
-    rules: Template | None,
+    request: _Request,
     report: BuildReport,
+    has_system: bool,
+    has_history: bool,
     on_file: Callable[[FileReport], None] | None,
 ) -> Iterator[list[str]]:
-    for path in files:
+    for path in request.files:
         found = FileReport(_storable(project.relative(path)))
         report.files.append(found)
         try:
-            found.sha256 = _sha256(path)
-            yield from _file_texts(path, rules, found, report.findings.append)
+            found.sha256 = record.sha256(path)
+            if path in request.samples:
+                yield from _taken_over(path, found, report.findings.append, has_system, has_history)
+            else:
+                yield from _made(path, request, found, report.findings.append)
         except BadInput as error:
-            if path in named:
+            if path in request.named:
                 raise
             found.problem = str(error)
             report.findings.append(_unreadable(found))
@@ -224,83 +246,41 @@ def _storable(path: str) -> str:
     return os.fsencode(path).decode("utf-8", "replace")
 
 
-def _file_texts(path: Path, rules: Template | None, found: FileReport, note: Note) -> Iterator[list[str]]:
-    """The samples of each row, as ``samples.as_text`` makes them."""
-    from tarot_tui.data import filling
+def _made(path: Path, request: _Request, found: FileReport, note: Note) -> Iterator[list[str]]:
+    """What the template makes of a document: the samples of each row, as ``samples.as_text`` makes them."""
+    from tarot_tui.data import applying
 
-    for table in tables(path, note=note):
-        if rules is None:
-            yield from _cell_texts(table, found)
-            continue
-        patterns = rules.fitting(table)
-        if not patterns:
-            continue
-        fill = filling.ready(patterns, table.columns, with_system=rules.has_system)
-        for values in table.values:
-            made = fill(values)
-            found.rows += any(values)
-            found.samples += len(made)
-            found.left_out += len(patterns) - len(made)
-            yield made
+    for table in tables(path, request.reading, note):
+        yield from applying.texts(request.rules, table, found, note)
 
 
-def cell_samples(header: Header, row: Row) -> list[Sample]:
-    """One sample per cell that holds anything, as the old batch script made them."""
-    return [
-        _cell_sample(header, column, row.number, text)
-        for column, text in row.cells.items()
-        if text and column not in header.context
+def _taken_over(
+    path: Path, found: FileReport, note: Note, has_system: bool, has_history: bool
+) -> Iterator[list[str]]:
+    """The samples of a file that holds samples already."""
+    from tarot_tui.data import dataset, forms
+
+    checked = forms.of_file(path)
+    for _raw, sample in checked.each(dataset.as_alpaca):
+        found.samples += 1
+        whole = samples.alpaca(sample, with_system=has_system, with_history=has_history)
+        yield [samples.as_text(whole)]
+    found.rows, found.left_out = checked.read, checked.left_out
+    for finding in checked.findings():
+        note(finding)
+
+
+def _template(project: Project, path: Path | None, rules: Template) -> dict[str, Any] | None:
+    if path is None:
+        return None
+    from tarot_tui.data.template import system_files
+
+    files = [
+        {"path": project.relative(file), "sha256": record.sha256(file)} for file in system_files(path, rules)
     ]
-
-
-def _cell_sample(header: Header, column: str, number: int | str, text: str) -> Sample:
-    place = {"file": file_name(header.source), "section": header.place(column), "number": number}
-    return {"instruction": INSTRUCTION.format(**place), "input": "", "output": text}
-
-
-def _cell_texts(table: Table, found: FileReport) -> Iterator[list[str]]:
-    """Every row's :func:`cell_samples` as texts, of which all is made once but the row's number and the cell."""
-    quoted = samples.quoted
-    # No name and no cell holds a NUL; the last two of a sample are those two.
-    nul = quoted("\0")[1:-1]
-    starts, between, after = [], "", ""
-    for column in table.columns:
-        text = samples.as_text(_cell_sample(table, column, "\0", "\0"))
-        start, between, after = text.rsplit(nul, 2)
-        # The quotes around the cell come with it.
-        between, after = between[:-1], after[1:]
-        starts.append(None if column in table.context else start)
-    for number, values in enumerate(table.values, 1):
-        middle = f"{number}{between}"
-        made = [
-            f"{start}{middle}{quoted(text)}{after}"
-            for start, text in zip(starts, values, strict=True)
-            if text and start
-        ]
-        found.rows += any(values)
-        found.samples += len(made)
-        yield made
-
-
-def _sha256(path: Path) -> str:
-    try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise BadInput(
-            _("{file} cannot be read: {reason}.").format(file=path, reason=error.strerror)
-        ) from None
-
-
-def _record(project: Project, report: BuildReport, template: Path | None) -> dict[str, Any]:
-    used = {"path": project.relative(template), "sha256": _sha256(template)} if template else None
-    return {
-        "name": report.name,
-        "built": datetime.now(UTC).isoformat(timespec="seconds"),
-        "samples": report.samples,
-        "template": used,
-        "sources": [asdict(file) for file in report.files],
-    }
+    is_ready = ready.is_ready(path)
+    shown = path.stem if is_ready else project.relative(path)
+    return {"path": shown, "sha256": record.sha256(path), "ready": is_ready, "files": files}
 
 
 def _skipped(paths: list[Path]) -> list[Finding]:

@@ -24,7 +24,7 @@ FILE = "dataset_info.json"
 
 _REMOTE = ("hf_hub_url", "ms_hub_url", "om_hub_url", "script_url", "cloud_file_name")
 _COLUMNS = {"prompt": "instruction", "query": "input", "response": "output", "messages": "conversations"}
-_TAGS = {
+SHAREGPT_TAGS = {
     "role_tag": "from",
     "content_tag": "value",
     "user_tag": "human",
@@ -33,7 +33,7 @@ _TAGS = {
     "function_tag": "function_call",
     "system_tag": "system",
 }
-_OPENAI_TAGS = {
+OPENAI_TAGS = {
     "role_tag": "role",
     "content_tag": "content",
     "user_tag": "user",
@@ -112,7 +112,7 @@ def entry(project: Project, name: str) -> Entry:
                 where=where, formatting=one_line(str(formatting), 40)
             )
         )
-    tags = _OPENAI_TAGS if formatting == "openai" else _TAGS
+    tags = OPENAI_TAGS if formatting == "openai" else SHAREGPT_TAGS
     return Entry(
         name,
         formatting,
@@ -146,21 +146,39 @@ def _unknown(name: str, names: list[str]) -> str:
     )
 
 
-def alpaca(file_name: str, *, system: bool) -> dict[str, Any]:
-    """The entry of an Alpaca file of ours, every column listed."""
+def alpaca(file_name: str, *, system: bool, history: bool = False) -> dict[str, Any]:
+    """The entry of an Alpaca file of ours, every column listed.
+
+    Only columns that every sample has may be listed: LLaMA-Factory stops at the first one without.
+    """
     columns = {"prompt": "instruction", "query": "input", "response": "output"}
     if system:
         columns["system"] = "system"
+    if history:
+        columns["history"] = "history"
     return {"file_name": file_name, "formatting": "alpaca", "columns": columns}
 
 
 def messages(file_name: str) -> dict[str, Any]:
-    """The entry of a file of OpenAI messages: LLaMA-Factory calls it ``sharegpt`` and needs every tag said."""
+    """The entry of a file of OpenAI messages: LLaMA-Factory calls it ``sharegpt`` and needs every tag said.
+
+    Its own ``openai`` adds a sentence to every system prompt.
+    """
+    return _conversations(file_name, "messages", OPENAI_TAGS)
+
+
+def sharegpt(file_name: str) -> dict[str, Any]:
+    """The entry of a ShareGPT file, every tag said."""
+    return _conversations(file_name, "conversations", SHAREGPT_TAGS)
+
+
+def _conversations(file_name: str, column: str, tags: dict[str, str]) -> dict[str, Any]:
+    said = ("role_tag", "content_tag", "user_tag", "assistant_tag", "system_tag")
     return {
         "file_name": file_name,
         "formatting": "sharegpt",
-        "columns": {"messages": "messages"},
-        "tags": {key: _OPENAI_TAGS[key] for key in _OPENAI_TAGS if key != "observation_tag"},
+        "columns": {"messages": column},
+        "tags": {key: tags[key] for key in said},
     }
 
 

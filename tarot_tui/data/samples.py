@@ -24,12 +24,22 @@ _decoder = json.JSONDecoder()
 quoted = json.encoder.encode_basestring
 
 
-def write(path: Path, samples: Iterable[Mapping[str, str]]) -> int:
-    """Write flat samples as a JSON array, the same bytes as ``json.dump(…, ensure_ascii=False, indent=2)``.
+def write(path: Path, samples: Iterable[Mapping[str, Any]]) -> int:
+    """Write samples as a JSON array, the same bytes as ``json.dump(…, ensure_ascii=False, indent=2)``.
 
     Returns how many there were.
     """
     return write_texts(path, ([as_text(sample)] for sample in samples))
+
+
+def write_lines(path: Path, samples: Iterable[Mapping[str, Any]]) -> int:
+    """Write samples as JSON lines; returns how many there were."""
+    count = 0
+    with open(path, "w", encoding="utf-8", newline="\n", buffering=_CHUNK) as file:
+        for sample in samples:
+            file.write(json.dumps(sample, ensure_ascii=False) + "\n")
+            count += 1
+    return count
 
 
 def write_texts(path: Path, parts: Iterable[Sequence[str]]) -> int:
@@ -44,10 +54,26 @@ def write_texts(path: Path, parts: Iterable[Sequence[str]]) -> int:
     return count
 
 
-def as_text(sample: Mapping[str, str]) -> str:
-    """A flat sample as it stands in a file, from the line end before it to its closing brace."""
-    fields = ",\n".join([f"    {quoted(key)}: {quoted(value)}" for key, value in sample.items()])
+def as_text(sample: Mapping[str, Any]) -> str:
+    """A sample as it stands in a file, from the line end before it to its closing brace."""
+    fields = ",\n".join([f"    {quoted(key)}: {_value(value)}" for key, value in sample.items()])
     return f"\n  {{\n{fields}\n  }}"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, str):
+        return quoted(value)
+    # No text in it has a line end that is not escaped.
+    return json.dumps(value, ensure_ascii=False, indent=2).replace("\n", "\n    ")
+
+
+def alpaca(sample: Mapping[str, Any], *, with_system: bool, with_history: bool) -> dict[str, Any]:
+    """A sample with the keys of its file in their order: a key is in all of a file's samples or in none."""
+    keys = ["instruction", "input", "output", *["system"] * with_system]
+    made: dict[str, Any] = {key: sample.get(key) or "" for key in keys}
+    if with_history:
+        made["history"] = sample.get("history") or []
+    return made
 
 
 def read(path: Path) -> Iterator[dict[str, Any]]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from tarot_tui.data import dataset, registry
-from tarot_tui.data.build import read_record
+from tarot_tui.data import dataset, record, registry
 from tarot_tui.errors import BadInput
 from tarot_tui.project import Project
 
@@ -72,15 +71,15 @@ def overview(project: Project) -> list[Summary]:
 
 def _registered(project: Project, name: str) -> Summary:
     entry = registry.entry(project, name)
-    record = read_record(project, name)
-    count = record.get("samples")
-    sources = record.get("sources")
+    noted = record.read(project, name)
+    count = noted.get("samples")
+    sources = noted.get("sources")
     return Summary(
         name,
         project.relative(entry.file) if entry.file else "",
         entry.formatting,
         count if isinstance(count, int) else None,
-        built=str(record.get("built") or ""),
+        built=str(noted.get("built") or ""),
         sources=[str(one.get("path")) for one in sources if isinstance(one, dict)]
         if isinstance(sources, list)
         else [],

@@ -10,14 +10,14 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from tarot_tui.data import build, template
+from tarot_tui.data import applying, fitting, ready, template
 from tarot_tui.data.sources import Header, Reading, Row, collect, tables
-from tarot_tui.data.template import Sample, Template
+from tarot_tui.data.template import Template
 from tarot_tui.errors import BadInput
 from tarot_tui.training import child
 
@@ -57,7 +57,7 @@ def preview(request: dict[str, Any], _say: Callable[[str], None] = lambda _line:
 
     ``root``: the project. ``sources``: paths in it. ``template``: a path in it, '' for one sample per cell. ``text``:
     what the template is to be, null for what it is. Returns ``tables`` (see :class:`_Beginning`), ``samples`` (the
-    first ones), ``wrong`` (what is wrong with the template, '' if nothing is) and ``problems`` (sentences about files
+    first ones), ``skipped`` (what was passed over, see :class:`applying.Skipped`), ``wrong`` (what is wrong with the template, '' if nothing is) and ``problems`` (sentences about files
     that cannot be read). Raises BadInput for sources that are not there.
     """
     root = Path(request["root"])
@@ -67,17 +67,19 @@ def preview(request: dict[str, Any], _say: Callable[[str], None] = lambda _line:
             found += _beginnings(file)
         except BadInput as error:
             problems.append(str(error))
-    samples: list[Sample] = []
+    shown = applying.Preview()
     wrong = ""
     try:
-        if rules := _rules(root, request):
-            template.check(rules, root / request["template"], [one.header for one in found])
-        samples = list(islice(_samples(found, rules), _COUNT))
+        rules = _rules(root, request)
+        if request["template"]:
+            fitting.check(rules, root / request["template"], [one.header for one in found])
+        shown = _made(found, rules)
     except BadInput as error:
         wrong = str(error)  # the columns are what one needs to mend it
     return {
         "tables": [one.as_dict() for one in found],
-        "samples": samples,
+        "samples": shown.samples,
+        "skipped": [asdict(one) for one in shown.skipped],
         "wrong": wrong,
         "problems": problems,
     }
@@ -97,20 +99,22 @@ def _beginnings(file: Path) -> list[_Beginning]:
     return _kept[file][1]
 
 
-def _samples(found: list[_Beginning], rules: Template | None) -> Iterator[Sample]:
+def _made(found: list[_Beginning], rules: Template) -> applying.Preview:
+    shown = applying.Preview()
     for one in found:
-        patterns = rules.fitting(one.header) if rules else []
-        for row in one.rows:
-            if rules is None:
-                yield from build.cell_samples(one.header, row)
-            else:
-                filled = (pattern.fill(row.cells, with_system=rules.has_system) for pattern in patterns)
-                yield from filter(None, filled)
+        if (wanted := _COUNT - len(shown.samples)) <= 0:
+            break
+        more = applying.preview(rules, one.header, one.rows, wanted)
+        shown.samples += more.samples
+        shown.skipped += more.skipped
+    return shown
 
 
-def _rules(root: Path, request: dict[str, Any]) -> Template | None:
+def _rules(root: Path, request: dict[str, Any]) -> Template:
     if not request["template"]:
-        return None
+        default = ready.path_of(ready.DEFAULT)
+        assert default
+        return template.load(default)
     path = root / request["template"]
     if request.get("text") is None:
         return template.load(path)

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tarot_tui.data import dataset
-from tarot_tui.data.build import build, read_record
+from tarot_tui.data.build import build
+from tarot_tui.data.record import read as read_record
 from tarot_tui.errors import BadInput
 
 TEMPLATE = """

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tarot_tui.data import applying, fitting, patterns
 from tarot_tui.data import template as templates
 from tarot_tui.data.sources.table import Header, Row
 from tarot_tui.errors import BadInput
@@ -27,18 +28,25 @@ def sheet(*columns, section="牌"):
     return Header(Path("deck.xlsx"), section, columns, "sheet")
 
 
+def made(template, *rows):
+    """The samples of rows of one sheet, each a mapping of columns to texts."""
+    header = sheet(*rows[0])
+    numbered = [Row(header.source, header.section, number, cells) for number, cells in enumerate(rows, 1)]
+    return applying.preview(template, header, numbered, 100_000).samples
+
+
 # substitution
 
 
 @given(st.lists(st.tuples(st.text(max_size=10), COLUMN), max_size=4), st.text(max_size=10), st.data())
 def test_any_text_and_any_column_name_come_out_as_written(parts, end, data):
     def escaped(text):
-        return text.replace("{", "{{").replace("}", "}}")
+        return patterns.literal(text)
 
     cells = {name: data.draw(st.text(max_size=10)) for _text, name in parts}
     pattern = "".join(escaped(text) + "{" + name + "}" for text, name in parts) + escaped(end)
-    assert templates.fill(pattern, cells) == "".join(text + cells[name] for text, name in parts) + end
-    assert templates.columns_of(pattern) == list(dict.fromkeys(name for _text, name in parts))
+    assert patterns.fill(pattern, cells) == "".join(text + cells[name] for text, name in parts) + end
+    assert patterns.columns_of(pattern) == list(dict.fromkeys(name for _text, name in parts))
 
 
 @pytest.mark.parametrize("pattern", ["{", "a } b", "{a{b}}", "{}", "{ }", "{{{a}"[:-1]])
@@ -49,9 +57,9 @@ def test_a_brace_that_belongs_to_no_column_is_refused(tmp_path, pattern):
 
 @pytest.mark.parametrize("name", ["a.__class__", "a[0]", "a!r", "a:>9", "0", "a}{b"[:1] + ".b"])
 def test_what_str_format_would_evaluate_is_only_a_name(name):
-    assert templates.fill("{" + name + "}", {name: "cell {x}"}) == "cell {x}"
+    assert patterns.fill("{" + name + "}", {name: "cell {x}"}) == "cell {x}"
     with pytest.raises(KeyError):
-        templates.fill("{" + name + "}", {"a": "x"})
+        patterns.fill("{" + name + "}", {"a": "x"})
 
 
 # samples
@@ -65,20 +73,19 @@ def test_a_row_gives_one_sample_per_pattern_unless_its_question_or_answer_is_emp
         '- {instruction: "{Card Name}逆位", output: "{{逆}}{Down}", system: "你是{Card Name}"}\n',
     )
     cells = {"Card Name": "愚者", "Up": "出發", "Down": "", "Hint": ""}
-    row = Row(Path("a.xlsx"), "牌", 1, cells)
     up = {"instruction": "寫出關於愚者正位的含義", "input": "", "output": "出發", "system": ""}
-    assert templates.apply(template, row) == [up]
+    assert made(template, cells) == [up]
     cells["Down"] = "停"
-    assert templates.apply(template, row)[1] == {
+    assert made(template, cells)[1] == {
         "instruction": "愚者逆位", "input": "", "output": "{逆}停", "system": "你是愚者",
     }  # fmt: skip
     cells["Card Name"] = ""
-    assert templates.apply(template, row) == []
+    assert made(template, cells) == []
 
 
 def test_without_any_system_prompt_samples_have_no_such_key(tmp_path):
     template = load(tmp_path, "samples: [{instruction: q, output: '{A}'}]")
-    assert list(templates.apply(template, Row(Path("a"), "", 1, {"A": "x"}))[0]) == [
+    assert list(made(template, {"A": "x"})[0]) == [
         "instruction",
         "input",
         "output",
@@ -111,7 +118,7 @@ def test_a_wrong_template_names_file_pattern_and_key(tmp_path, text, says):
 
 
 def check(tmp_path, text, *headers):
-    return templates.check(load(tmp_path, text), tmp_path / "t.yaml", headers)
+    return fitting.check(load(tmp_path, text), tmp_path / "t.yaml", headers)
 
 
 def test_an_unknown_column_is_answered_with_the_nearest_and_with_all(tmp_path):

@@ -12,6 +12,7 @@ from tarot_tui.locale import N_, _
 #: verb → what it does. Its module is ``tarot_tui.cli.data.<verb>`` with ``arguments(parser)`` and ``run(args) -> int``.
 VERBS = {
     "build": N_("make a dataset of spreadsheets, documents and other files"),
+    "templates": N_("list ready templates, and copy one into the project"),
     "fetch": N_("download a dataset of the Hugging Face hub, as sources"),
     "synth": N_("let a language model write a dataset from documents"),
     "show": N_("count a dataset and print samples, as they are or as a model sees them"),

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tarot_tui.cli.output import emit, findings, project_of, say
+from tarot_tui.errors import BadInput
 from tarot_tui.locale import _
 from tarot_tui.text import one_line
 
 if TYPE_CHECKING:
-    from tarot_tui.data.build import FileReport
+    from tarot_tui.data.record import FileReport
     from tarot_tui.project import Project
 
 
@@ -27,7 +28,23 @@ def arguments(parser: ArgumentParser) -> None:
         type=Path,
         default=None,
         metavar="FILE",
-        help=_("how rows become samples (default: one sample per cell, paragraph or line)"),
+        help=_(
+            "how rows become samples: a file, one of templates/, or a name from 'data templates' "
+            "(default: files of samples as they are, else one sample per cell, paragraph or line)"
+        ),
+    )
+    parser.add_argument(
+        "--sheets",
+        default=None,
+        metavar="A,B",
+        help=_("only these sheets of workbooks (default: the template's)"),
+    )
+    parser.add_argument(
+        "--header",
+        type=int,
+        default=None,
+        metavar="N",
+        help=_("the row that names the columns (default: found)"),
     )
     parser.add_argument(
         "--replace",
@@ -40,13 +57,18 @@ def arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     """``--json``: name, path, samples, files (path, rows, samples, left_out, sha256), findings."""
     from tarot_tui.data.build import build
+    from tarot_tui.data.sources import Reading
 
+    if args.header is not None and args.header < 1:
+        raise BadInput(_("--header counts rows from 1."))
+    sheets = tuple(name.strip() for name in (args.sheets or "").split(",") if name.strip())
     project = project_of(args)
     report = build(
         project,
         args.sources,
         args.output,
         _template(project, args.template),
+        reading=Reading(header=args.header, sheets=sheets),
         replace=args.replace,
         on_file=lambda file: say(args, _counts(file)),
     )
@@ -63,13 +85,15 @@ def run(args: Namespace) -> int:
 
 
 def _template(project: Project, path: Path | None) -> Path | None:
-    """The template as named, or of that name in the project's folder of templates."""
-    if path is None or path.exists():
+    """The template as named, or of that name in the project's folder of templates, or a ready one."""
+    from tarot_tui.data import ready
+
+    if path is None or path.is_file():
         return path
     for candidate in (project.templates / path, project.templates / f"{path}.yaml"):
         if candidate.is_file():
             return candidate
-    return path
+    return ready.path_of(str(path)) or path
 
 
 def _counts(file: FileReport) -> str:

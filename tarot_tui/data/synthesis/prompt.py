@@ -28,7 +28,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from tarot_tui.data.template import columns_of, fill, parse
+from tarot_tui.data.patterns import columns_of, fill, parse
 from tarot_tui.errors import BadInput
 from tarot_tui.locale import _
 from tarot_tui.project import Project, read_yaml

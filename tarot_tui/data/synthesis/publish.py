@@ -10,8 +10,9 @@ from pathlib import Path
 from textwrap import indent
 from typing import Any
 
-from tarot_tui.data import registry, samples
-from tarot_tui.data.build import FileReport, check_name, record_path
+from tarot_tui.data import record, registry, samples
+from tarot_tui.data.build import check_name
+from tarot_tui.data.record import FileReport
 from tarot_tui.data.synthesis.prompt import Prompt
 from tarot_tui.data.synthesis.reply import Pair
 from tarot_tui.data.synthesis.rows import Item, Rows, file_sha256
@@ -55,8 +56,8 @@ def publish(project: Project, name: str, prompt: Prompt, prompt_file: Path, rows
         _write_lines(traced, _traces(told))
         with replacing(path) as temporary:
             samples.write_texts(temporary, _texts(prompt, told))
-            record = _record(project, name, prompt_file, rows, told)
-            write_text(record_path(project, name), json.dumps(record, ensure_ascii=False, indent=2) + "\n")
+            noted = _record(project, name, prompt_file, rows, told)
+            write_text(record.path_of(project, name), json.dumps(noted, ensure_ascii=False, indent=2) + "\n")
             registry.register(project, name, _entry(prompt, path.name))
     return Published(path, count, len(told))
 
@@ -98,7 +99,7 @@ def _traces(told: Iterable[tuple[Item, Answered]]) -> Iterator[Sample]:
 def _record(
     project: Project, name: str, prompt_file: Path, rows: Rows, told: Sequence[tuple[Item, Answered]]
 ) -> dict[str, Any]:
-    """What :func:`tarot_tui.data.build.read_record` describes, without a template but with ``prompt``: ``path`` and
+    """What :func:`tarot_tui.data.record.read` describes, without a template but with ``prompt``: ``path`` and
     ``sha256`` of the file, and ``prompt_sha256`` of what it says, by which answers are known."""
     files = {path: FileReport(path, sha256=sha256) for path, sha256 in rows.files.items()}
     for item in rows.items:

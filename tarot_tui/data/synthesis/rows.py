@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tarot_tui.data.nearest import nearest
+from tarot_tui.data.patterns import columns_of, fill
 from tarot_tui.data.sources import Header, Row, Table, collect, tables
 from tarot_tui.data.synthesis.prompt import Prompt
-from tarot_tui.data.template import columns_of, fill, nearest
 from tarot_tui.errors import BadInput
 from tarot_tui.findings import Finding
 from tarot_tui.locale import _

@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from tarot_tui.data import dataset
-from tarot_tui.data.build import read_record
+from tarot_tui.data.record import read as read_record
 from tarot_tui.data.synthesis import launch
 from tarot_tui.data.synthesis.limits import Limits
 from tarot_tui.errors import Refused
