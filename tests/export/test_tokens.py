@@ -1,0 +1,88 @@
+"""llama.cpp's tokens against those that trained: equal where they are, and told where they are not."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tarot_tui.export.tokens import TEXTS, compare, findings
+
+
+@pytest.fixture(scope="module")
+def vocabulary(smollm2, in_child, tmp_path_factory) -> Path:
+    """SmolLM2's vocabulary as llama.cpp's converter writes it: a GGUF without tensors."""
+    path = tmp_path_factory.mktemp("vocabulary") / "smollm2.gguf"
+    code = """
+import sys
+from pathlib import Path
+from tarot_tui.export import converter
+from tarot_tui.export.adapter import check_base
+base, target = map(Path, sys.argv[1:])
+converter.activate(converter.fetch(lambda line: None))
+with converter.view(base, check_base(base)) as folder:
+    kind, settings = converter.model_class(folder)
+    import gguf
+    kind(folder, gguf.LlamaFileType.MOSTLY_BF16, target, hparams=settings).write_vocab()
+"""
+    in_child(code, smollm2, path)
+    return path
+
+
+def patched(gguf: Path, target: Path, before: bytes, after: bytes) -> Path:
+    """A copy with one place changed, to something of the same length."""
+    data = gguf.read_bytes()
+    assert data.count(before) == 1 and len(before) == len(after)
+    target.write_bytes(data.replace(before, after))
+    return target
+
+
+def test_equal_vocabularies_are_equal_on_everything(vocabulary, smollm2):
+    trained = [[{"role": "user", "content": "愚者？"}, {"role": "assistant", "content": "新的開始。"}]] * 3
+    found = compare(smollm2, vocabulary, trained=trained, stops=("<|im_end|>",))
+    assert found.prompts == found.texts == found.unknown_stops == []
+    assert (
+        found.compared > len(TEXTS) + 2 * 17 + 3 * 3
+    )  # its added tokens alone and in a text, the trained ones
+    (only,) = findings(smollm2, vocabulary)
+    assert only.id == "tokens.equal" and only.severity == "ok"
+
+
+def test_a_wrong_pre_tokenizer_is_seen_by_the_digits(vocabulary, smollm2, tmp_path):
+    wrong = patched(
+        vocabulary, tmp_path / "wrong.gguf", b"\x06" + bytes(7) + b"smollm", b"\x06" + bytes(7) + b"falcon"
+    )
+    found = compare(smollm2, wrong)
+    assert any("123" in one["text"] for one in found.texts)
+    (worst, *_rest) = findings(smollm2, wrong)
+    assert worst.id == "tokens.prompts" and "≠" in worst.evidence
+
+
+def test_a_bos_too_many_is_seen_in_every_conversation(vocabulary, smollm2, tmp_path):
+    key = b"tokenizer.ggml.add_bos_token" + (7).to_bytes(4, "little")
+    doubled = patched(vocabulary, tmp_path / "bos.gguf", key + b"\0", key + b"\1")
+    folder = shutil.copytree(smollm2, tmp_path / "tokenizer", ignore=shutil.ignore_patterns("*.safetensors"))
+    # A template that prints no BOS was trained without one.
+    (folder / "chat_template.jinja").write_text(
+        "{% for m in messages %}{{ m.content }}<|im_end|>{% endfor %}"
+    )
+    assert compare(folder, vocabulary).prompts == []
+    found = compare(folder, doubled)
+    assert found.texts == [] and len(found.prompts) > 30
+    # One that does print it gets it from the runtime instead.
+    (folder / "chat_template.jinja").write_text(
+        "{{ bos_token }}{% for m in messages %}{{ m.content }}<|im_end|>{% endfor %}"
+    )
+    assert compare(folder, doubled).prompts == []
+
+
+def test_a_stop_that_is_no_token_is_told(vocabulary, smollm2):
+    (finding,) = findings(smollm2, vocabulary, stops=("<|im_end|>", "<|stop here|>"))
+    assert finding.id == "tokens.stop" and "<|stop here|>" in finding.text
+
+
+def test_a_file_that_is_no_model_is_one_sentence(smollm2, tmp_path):
+    (tmp_path / "broken.gguf").write_bytes(b"GGUF" + bytes(range(200)))
+    (finding,) = findings(smollm2, tmp_path / "broken.gguf")
+    assert finding.id == "tokens.unproven" and "broken.gguf" in finding.evidence
