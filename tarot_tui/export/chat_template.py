@@ -86,6 +86,13 @@ def load(folder: Path) -> ChatTemplate:
         ) from None
 
 
+def trained_with(base: Path, adapter: Path | None) -> Path:
+    """The folder whose tokenizer and chat template trained: the adapter's, where they were saved with it."""
+    if adapter and (adapter / "tokenizer.json").is_file() and chat_template(adapter) is not None:
+        return adapter
+    return base
+
+
 def special_tokens(folder: Path) -> dict[str, str]:
     """``bos_token`` and friends as text."""
     found = json_object(folder / "special_tokens_map.json") | json_object(folder / "tokenizer_config.json")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tarot_tui.errors import TarotError
-from tarot_tui.export.chat_template import CannotRender, Messages, json_object, load
+from tarot_tui.export.chat_template import CannotRender, Messages, json_object, load, trained_with
 from tarot_tui.export.template import TemplateReport, template_of
 from tarot_tui.findings import Finding
 from tarot_tui.locale import _
@@ -28,13 +28,15 @@ _QUESTIONS = (
 def facts(export: Export, adds_bos: bool | None) -> dict[str, Any]:
     """The contents of ``release.json``. ``adds_bos``: what the GGUF tells the runtime about BOS, if it exists."""
     request = export.request
-    report = template_of(export.base, adds_bos)
+    tokenizer = trained_with(export.base, export.adapter)
+    report = template_of(export.base, adds_bos, tokenizer)
     system, findings = trained_system(export)
     if report.system_mode in ("ignored", "unsupported", None):
         system = ""
     made = export.pieces["ggufs"]
     ggufs = {quant: made[quant] for quant in request["quants"]}
     findings = [*export.findings, *report.findings, *findings, *_about_template(report), *_about_types(ggufs)]
+    findings += _about_tokens(export, tokenizer, report)
     return {
         "name": request["name"],
         "base": {
@@ -52,7 +54,7 @@ def facts(export: Export, adds_bos: bool | None) -> dict[str, Any]:
         "stops": list(report.stops),
         "parameters": {"num_ctx": context(export.base, request.get("cutoff_len"))},
         "license": license_of(export.base),
-        "conversations": conversations(export.base, report, system),
+        "conversations": conversations(tokenizer, report, system),
         "findings": [finding.as_dict() for finding in findings],
     }
 
@@ -69,14 +71,8 @@ def context(base: Path, trained: int | None) -> int:
 
 def trained_system(export: Export) -> tuple[str, list[Finding]]:
     """The system prompt of every sample that was trained on, or nothing when they do not share one."""
-    names = export.request.get("dataset") or []
-    if not names:
-        return "", []
-    from tarot_tui.data.dataset import conversations as read_dataset
-
-    limit = export.request.get("max_samples")
     try:
-        trained = [one for name in names for one in read_dataset(export.project, name)[:limit]]
+        trained = _trained(export)
     except (TarotError, OSError) as error:
         text = _("The training's system prompt could not be looked up, so the model is served without one.")
         return "", [Finding("export.system_unknown", "warning", text, str(error))]
@@ -85,6 +81,18 @@ def trained_system(export: Export) -> tuple[str, list[Finding]]:
         text = _("The samples have {count} different system prompts, so the model is served without one.")
         return "", [Finding("export.systems", "info", text.format(count=len(systems)))]
     return (systems.pop() if systems else ""), []
+
+
+def _trained(export: Export) -> list[Messages]:
+    """The conversations that were trained on."""
+    from tarot_tui.data.dataset import conversations as read_dataset
+
+    limit = export.request.get("max_samples")
+    return [
+        one
+        for name in export.request.get("dataset") or []
+        for one in read_dataset(export.project, name)[:limit]
+    ]
 
 
 def license_of(base: Path) -> str:
@@ -100,10 +108,10 @@ def license_of(base: Path) -> str:
     return match[1] if match else ""
 
 
-def conversations(base: Path, report: TemplateReport, system: str) -> list[dict[str, Any]]:
+def conversations(tokenizer: Path, report: TemplateReport, system: str) -> list[dict[str, Any]]:
     """Some chats with the text that the tokenizer makes of them, as the runtime will get it: without a BOS it adds."""
     try:
-        jinja = load(base)
+        jinja = load(tokenizer)
         bos = jinja.tokens.get("bos_token", "")
         found = []
         for contents in _QUESTIONS:
@@ -129,6 +137,19 @@ def _about_template(report: TemplateReport) -> list[Finding]:
         text = _("Neither the tokenizer nor the chat template says what ends an answer: it may not stop.")
         found.append(Finding("template.no_stop", "warning", text))
     return found
+
+
+def _about_tokens(export: Export, tokenizer: Path, report: TemplateReport) -> list[Finding]:
+    from tarot_tui.export.tokens import findings
+
+    if not export.request["quants"]:
+        return []
+    try:
+        trained = _trained(export)
+    except (TarotError, OSError):  # which has been said
+        trained = []
+    # Any of the files will do: they share one vocabulary.
+    return findings(tokenizer, export.gguf(export.request["quants"][0]), trained=trained, stops=report.stops)
 
 
 def _about_types(ggufs: dict[str, Any]) -> list[Finding]:

@@ -8,14 +8,18 @@ from typing import Any
 from tarot_tui.export.chat_template import json_object, special_tokens
 
 
-def eos_tokens(folder: Path) -> tuple[str, ...]:
-    """What the tokenizer and the generation config (else the config) of a model folder call the end."""
-    eos = json_object(folder / "tokenizer_config.json").get("eos_token")
+def eos_tokens(model: Path, tokenizer: Path | None = None) -> tuple[str, ...]:
+    """What the tokenizer and the generation config (else the config) of a model folder call the end.
+
+    tokenizer: the folder of the tokenizer, where that is another one.
+    """
+    tokenizer = tokenizer or model
+    eos = json_object(tokenizer / "tokenizer_config.json").get("eos_token")
     found = [eos.get("content") if isinstance(eos, dict) else eos]
-    ids = json_object(folder / "generation_config.json").get("eos_token_id")
+    ids = json_object(model / "generation_config.json").get("eos_token_id")
     if ids is None:
-        ids = json_object(folder / "config.json").get("eos_token_id")
-    tokens = {token.get("id"): token["content"] for token in added_tokens(folder)}
+        ids = json_object(model / "config.json").get("eos_token_id")
+    tokens = {token.get("id"): token["content"] for token in added_tokens(tokenizer)}
     found += [tokens.get(i) for i in (ids if isinstance(ids, list) else [ids]) if isinstance(i, int)]
     return tuple(dict.fromkeys(token for token in found if isinstance(token, str) and token))
 

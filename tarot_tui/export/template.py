@@ -97,14 +97,18 @@ class Rendering:
         return trimmed(without_thoughts(messages, self.thoughts), self.roles)
 
 
-def template_of(model_dir: Path, adds_bos: bool | None = None) -> TemplateReport:
+def template_of(
+    model_dir: Path, adds_bos: bool | None = None, tokenizer: Path | None = None
+) -> TemplateReport:
     """The verified Go template of the model in ``model_dir``, its system mode and its stop tokens.
 
     adds_bos: whether the runtime puts a BOS before every prompt, where that is known (from a written GGUF).
+    tokenizer: the folder whose tokenizer and chat template trained, where that is another one.
     """
-    stops = eos_tokens(model_dir)
+    tokenizer = tokenizer or model_dir
+    stops = eos_tokens(model_dir, tokenizer)
     try:
-        jinja = load(model_dir)
+        jinja = load(tokenizer)
         mode = system_mode(jinja)
     except (Refused, CannotRender) as error:
         reason = str(error)
@@ -113,7 +117,7 @@ def template_of(model_dir: Path, adds_bos: bool | None = None) -> TemplateReport
                 reason=error
             )
         return TemplateReport(None, stops=stops, ollama=None, reason=reason)
-    runtime_bos = adds_bos if adds_bos is not None else runtime_adds_bos(model_dir)
+    runtime_bos = adds_bos if adds_bos is not None else runtime_adds_bos(tokenizer)
     bos = jinja.tokens.get("bos_token", "")
     prints_bos = bool(bos) and jinja.render(markers(1)).startswith(bos)
     who: Any = "runtime" if runtime_bos else "template" if prints_bos else "nobody"
@@ -123,7 +127,8 @@ def template_of(model_dir: Path, adds_bos: bool | None = None) -> TemplateReport
         about.append(Finding("template.bos_added", "warning", text.format(bos=one_line(bos, 30))))
     try:
         _refuse_dates(jinja)
-        rendering, source = _convert(jinja, len(bos) if prints_bos and runtime_bos else 0, mode, model_dir)
+        skip = len(bos) if prints_bos and runtime_bos else 0
+        rendering, source = _convert(jinja, skip, mode, tokenizer, stops)
     except (CannotRender, Unconvertible) as error:
         reason = _("The chat template cannot be turned into Ollama's exactly: {reason}.").format(reason=error)
         return TemplateReport(None, mode, stops, bos=who, ollama=JINJA_SINCE, reason=reason, findings=about)
@@ -139,13 +144,14 @@ def template_of(model_dir: Path, adds_bos: bool | None = None) -> TemplateReport
     )
 
 
-def _convert(jinja: ChatTemplate, skip: int, mode: SystemMode, model_dir: Path) -> tuple[Rendering, str]:
+def _convert(
+    jinja: ChatTemplate, skip: int, mode: SystemMode, tokenizer: Path, stops: tuple[str, ...]
+) -> tuple[Rendering, str]:
     slots = extract(jinja, skip, mode)
     thoughts = left_out_thoughts(jinja)
-    slots = replace(slots, thinks=thoughts is not None)
-    stops = tuple(dict.fromkeys([*stop_after_answer(slots.turn, model_dir), *eos_tokens(model_dir)]))
+    stops = tuple(dict.fromkeys([*stop_after_answer(slots.turn, tokenizer), *stops]))
     rendering = Rendering(jinja, skip, mode, trimmed_roles(jinja, mode), thoughts, stops)
-    source = go_source(slots)
+    source = go_source(replace(slots, thinks=thoughts is not None))
     if difference := check(source, rendering):
         raise Unconvertible(
             _("the best candidate renders {go} where the tokenizer renders {jinja}").format(

@@ -6,6 +6,7 @@ other tokens than it was trained on babbles. Both are asked in a child process: 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,20 +54,18 @@ class Comparison:
 
 
 def compare(
-    base: Path,
+    folder: Path,
     gguf: Path,
     *,
-    trained: list[Messages] = (),  # type: ignore[assignment]
+    trained: Sequence[Messages] = (),
     stops: tuple[str, ...] = (),
-    tokenizer: Path | None = None,
 ) -> Comparison:
-    """Compare the vocabulary of ``gguf`` with the tokenizer of ``base``, or of ``tokenizer`` where that one trained.
+    """Compare the vocabulary of ``gguf`` with the tokenizer in ``folder``, which trained.
 
     trained: conversations of the training, of which some are taken. Raises TarotError when either cannot be asked.
     """
     from tarot_tui.training import child
 
-    folder = tokenizer or base
     request = {
         "tokenizer": str(folder.absolute()),
         "gguf": str(gguf.absolute()),
@@ -79,16 +78,15 @@ def compare(
 
 
 def findings(
-    base: Path,
+    folder: Path,
     gguf: Path,
     *,
-    trained: list[Messages] = (),  # type: ignore[assignment]
+    trained: Sequence[Messages] = (),
     stops: tuple[str, ...] = (),
-    tokenizer: Path | None = None,
 ) -> list[Finding]:
     """:func:`compare` as findings: one that all are equal, or what is not."""
     try:
-        found = compare(base, gguf, trained=trained, stops=stops, tokenizer=tokenizer)
+        found = compare(folder, gguf, trained=trained, stops=stops)
     except TarotError as error:
         text = _("Whether llama.cpp reads text as the tokenizer does was not compared.")
         return [Finding("tokens.unproven", "warning", text, str(error))]
@@ -119,15 +117,15 @@ def _with_added_tokens(folder: Path) -> list[str]:
     return [*tokens, *(f"a{token}b {token} c" for token in tokens)]
 
 
-def _contents(trained: list[Messages]) -> list[str]:
+def _contents(trained: Sequence[Messages]) -> list[str]:
     return [message["content"] for messages in _some(trained) for message in messages]
 
 
-def _some(trained: list[Messages]) -> list[Messages]:
+def _some(trained: Sequence[Messages]) -> Sequence[Messages]:
     return trained[:: max(1, len(trained) // _TRAINED)][:_TRAINED]
 
 
-def _prompts(folder: Path, trained: list[Messages]) -> list[list[str]]:
+def _prompts(folder: Path, trained: Sequence[Messages]) -> list[list[str]]:
     """Rendered conversations: as the tokenizer writes them, and without the BOS that they begin with."""
     try:
         jinja = load(folder)

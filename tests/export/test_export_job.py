@@ -87,7 +87,7 @@ def test_a_run_becomes_a_release(project, make_run, tarot, tiny_llama, tiny_adap
     assert release.system == "你是塔羅師。" and release.stops == ["<|im_end|>"]
     assert release.parameters == {"num_ctx": 2048}  # no more than the model can hold
     assert release.merged is None
-    assert {"export.narrow"} == {finding.id for finding in release.findings}
+    assert {"export.narrow", "tokens.equal"} == {finding.id for finding in release.findings}
     commands = dict(parse((release.folder / "Modelfile").read_text("utf-8")))
     assert commands["model"] == "./reader-q8_0.gguf" and commands["template"] == release.template
     go = go_renderer(release.template)
