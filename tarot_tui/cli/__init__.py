@@ -24,6 +24,7 @@ VERBS = {
     "setup": N_("make a Python environment that fits this machine"),
     "doctor": N_("prove that this machine can train, and say how to mend it"),
     "data": N_("build a dataset from documents, and look at it"),
+    "recipe": N_("what to train, as a file: begin, show, check, take over"),
     "train": N_("train a recipe as a job that outlives this terminal"),
     "runs": N_("list the runs of this project"),
     "show": N_("what a run is: recipe, versions, checkpoints"),

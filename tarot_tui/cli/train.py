@@ -261,13 +261,14 @@ def _aligned(rows: Iterable[tuple[str, str]], width: int = 80) -> list[str]:
     lines = []
     for name, value in rows:
         head = name + " " * (label - cell_len(name)) + "  "
-        for part in _wrapped(value, width - label - 2):
+        for part in wrapped(value, width - label - 2):
             lines.append((head + part).rstrip())
             head = " " * (label + 2)
     return lines
 
 
-def _wrapped(text: str, width: int) -> list[str]:
+def wrapped(text: str, width: int) -> list[str]:
+    """``text`` in lines of at most ``width`` cells, broken at spaces."""
     from rich.cells import cell_len
 
     lines = [""]
@@ -289,7 +290,7 @@ def _print_keys(args: Namespace) -> int:
     for field in fields():
         default = "" if field.default in (None, []) else f": {_shown(field.default)}"
         print(field.name + default)
-        for line in _wrapped(f"{field.help} ({field.allowed})", 74):
+        for line in wrapped(f"{field.help} ({field.allowed})", 74):
             print(f"      {line}")
     return 0
 

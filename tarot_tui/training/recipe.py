@@ -19,7 +19,7 @@ from pydantic.fields import FieldInfo
 
 from tarot_tui.errors import BadInput
 from tarot_tui.locale import N_, _
-from tarot_tui.project import Project, read_yaml
+from tarot_tui.project import Project, read_yaml, safe_name, write_text
 from tarot_tui.text import one_line
 from tarot_tui.training.base import EMBEDDED
 
@@ -226,7 +226,7 @@ def load(project: Project, path: Path | None, overrides: Iterable[str] = ()) -> 
     """
     found = read_yaml(path) if path else {}
     source = dict.fromkeys(found, str(path))
-    for key, value in map(_override, overrides):
+    for key, value in map(parse_override, overrides):
         found[key] = value
         source[key] = "--set"
     return validate(found, source, str(path) if path else "--set")
@@ -234,37 +234,46 @@ def load(project: Project, path: Path | None, overrides: Iterable[str] = ()) -> 
 
 def changed(recipe: Recipe, overrides: Iterable[str]) -> Recipe:
     """``recipe`` with ``key=value`` overrides. Raises BadInput as :func:`load` does."""
-    given = dict(map(_override, overrides))
+    given = dict(map(parse_override, overrides))
     return validate({**recipe.model_dump(), **given}, dict.fromkeys(given, "--set"))
 
 
 def validate(values: dict[str, Any], source: dict[str, str] | None = None, where: str = "recipe") -> Recipe:
     """``values`` as a recipe; ``source`` says per key, and ``where`` otherwise, where it was read, for the errors."""
+    recipe, wrong = judge(values, source, where)
+    if recipe is None:
+        raise BadInput(wrong[0])
+    return recipe
+
+
+def judge(
+    values: dict[str, Any], source: dict[str, str] | None = None, where: str = "recipe"
+) -> tuple[Recipe | None, list[str]]:
+    """``values`` as a recipe, or None and a sentence for each thing that is wrong with them."""
     source = source or {}
-    for key in values:
-        if key not in Recipe.model_fields:
-            raise BadInput(_unknown(str(key), source.get(key, where)))
+    wrong = [_unknown(str(key), source.get(key, where)) for key in values if key not in Recipe.model_fields]
     # A key without a value means what it means in an empty form: the default.
     values = {
         key: value
         for key, value in values.items()
-        if value is not None or Recipe.model_fields[key].is_required()
+        if key in Recipe.model_fields and (value is not None or Recipe.model_fields[key].is_required())
     }
     try:
         recipe = Recipe.model_validate(values)
     except ValidationError as error:
-        raise BadInput(_wrong(error, values, source, where)) from None
+        keys = dict.fromkeys(str(one["loc"][0]) for one in error.errors())
+        return None, wrong + [_wrong(key, values, source, where) for key in keys]
     if recipe.bf16 and recipe.fp16:
-        raise BadInput(
+        wrong.append(
             _("{file}: bf16 and fp16 cannot both be true: choose one.").format(file=source.get("bf16", where))
         )
     if recipe.max_steps == 0:
-        raise BadInput(
+        wrong.append(
             _("{file}: max_steps must be -1 (no limit) or at least 1.").format(
                 file=source.get("max_steps", where)
             )
         )
-    return recipe
+    return (None if wrong else recipe), wrong
 
 
 def dump(recipe: Recipe) -> str:
@@ -278,7 +287,28 @@ def dump(recipe: Recipe) -> str:
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
 
-def _override(text: str) -> tuple[str, Any]:
+def write(project: Project, name: str, text: str, *, replace: bool = False) -> Path:
+    """Put the YAML ``text``, remarks and all, into ``recipes/<name>.yaml``; the file.
+
+    Raises BadInput when it is no valid recipe, and when there is one of that name unless ``replace``.
+    """
+    import yaml
+
+    path = project.recipes / f"{safe_name(name, _('recipe'))}.yaml"
+    validate(yaml.safe_load(text), where=path.name)
+    if path.exists() and not replace:
+        raise BadInput(
+            _("{file} exists: choose another name with -o, or give --replace.").format(
+                file=project.relative(path)
+            )
+        )
+    project.recipes.mkdir(exist_ok=True)
+    write_text(path, text)
+    return path
+
+
+def parse_override(text: str) -> tuple[str, Any]:
+    """The key and the value, read as YAML, of ``key=value``. Raises BadInput."""
     import yaml
 
     key, equals, value = text.partition("=")
@@ -302,8 +332,7 @@ def _unknown(key: str, where: str) -> str:
     return _("{file}: unknown key '{key}': {hint}").format(file=where, key=one_line(key, 60), hint=hint)
 
 
-def _wrong(error: ValidationError, values: dict[str, Any], source: dict[str, str], where: str) -> str:
-    key = str(error.errors()[0]["loc"][0])
+def _wrong(key: str, values: dict[str, Any], source: dict[str, str], where: str) -> str:
     if key not in values:
         return _("{file}: '{key}' is missing: {help}").format(
             file=where, key=key, help=_(Recipe.model_fields[key].description or "")
