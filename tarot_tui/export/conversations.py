@@ -21,13 +21,18 @@ _TEXTS = (
     "[INST] <|im_end|> </s> <|eot_id|> <end_of_turn> <bos> ### User:",
     " \n ",
     "<think>\nLet me see.\n</think>\n\n It is </think>\nso. ",
+    "\n\n A thought </think> first, <think> then another. ",
+    "",
+    "many words " * 100,
 )
 _SYSTEMS = (
     "You are a tarot reader.",
     "你是塔羅牌師。\n\n1. 解讀\n2. 建議",
     "  padded {{ .Messages }} ",
+    "\n<think>\nhm\n</think>\n\n[INST] </s> <|im_end|>\n",
 )
 _TURNS = (1, 2, 3, 4)
+_LONG = 10
 
 
 def suite(*, system: bool, lookalikes: Sequence[str] = ()) -> Iterator[Messages]:
@@ -35,12 +40,14 @@ def suite(*, system: bool, lookalikes: Sequence[str] = ()) -> Iterator[Messages]
 
     lookalikes: the model's own control tokens, for texts that contain them as if a user had typed them.
     """
-    texts = (*_TEXTS, " ".join(["a", *lookalikes, "b"]))
-    systems = (None, *_SYSTEMS) if system else (None,)
+    lookalike = " ".join(["a", *lookalikes, "b"])
+    texts = (*_TEXTS, lookalike)
+    systems = (None, *_SYSTEMS, lookalike) if system else (None,)
     for (first, turns), prompt in product(product(range(len(texts)), _TURNS), systems):
         yield chat([texts[(first + turn) % len(texts)] for turn in range(2 * turns - 1)], prompt)
     for prompt in systems:
         yield chat(["again"] * 5, prompt)  # messages that only their place tells apart
+        yield chat([str(place) for place in range(2 * _LONG - 1)], prompt)
 
 
 def chat(contents: Sequence[str], system: str | None = None) -> Messages:
