@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from tarot_tui.data.nearest import nearest
 from tarot_tui.findings import Finding
 from tarot_tui.locale import _
 from tarot_tui.project import Project, read_yaml
 from tarot_tui.text import one_line
-from tarot_tui.training.recipe import Recipe, judge, parse_override
+from tarot_tui.training.recipe import judge, parse_override
 
 
 def check_file(project: Project, path: Path, overrides: Iterable[str] = ()) -> list[Finding]:
@@ -27,18 +28,19 @@ def check_file(project: Project, path: Path, overrides: Iterable[str] = ()) -> l
         values[key], source[key] = value, "--set"
     recipe, wrong = judge(values, source, str(path))
     found = [Finding("recipe.invalid", "error", sentence) for sentence in wrong]
-    return found if recipe is None else [*found, *unknown_datasets(project, recipe)]
+    return found if recipe is None else [*found, *unknown_datasets(project, recipe.model_dump())]
 
 
-def unknown_datasets(project: Project, recipe: Recipe) -> Iterator[Finding]:
-    """One finding for each dataset that the project does not have."""
+def unknown_datasets(project: Project, values: dict[str, Any]) -> Iterator[Finding]:
+    """One finding for each dataset among a recipe's ``values`` that the project does not have."""
     from tarot_tui.data.registry import read
 
     names = read(project)
-    for name in [*recipe.dataset, *recipe.eval_dataset]:
-        if name not in names:
+    for key in ("dataset", "eval_dataset"):
+        for name in values.get(key) or ():
+            if name in names:
+                continue
             near = nearest(name, names, 1)
-            key = "dataset" if name in recipe.dataset else "eval_dataset"
             yield Finding(
                 "dataset.unknown",
                 "error",

@@ -1,0 +1,119 @@
+"""Imported: from LLaMA-Factory's keys to those of a recipe, and what is left over at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any
+
+from tarot_tui.locale import _
+from tarot_tui.text import one_line
+from tarot_tui.training.importing.draft import Draft
+from tarot_tui.training.importing.names import RENAMED, SECRETS, SETTLED, SHARED, known
+from tarot_tui.training.recipe import Recipe, fields, judge
+
+_IDLE = (None, False, 0, "", "none", "None", [])
+
+
+def spelling(draft: Draft) -> None:
+    """Old and mistyped names under their right ones; LLaMA-Factory refuses both, whatever the case of letters."""
+    right = known()
+    for name in list(draft.args):
+        if name in right:
+            continue
+        folded = name.strip().lower().replace("-", "_")
+        near = get_close_matches(folded, SHARED, 1, 0.9)
+        meant = RENAMED.get(folded) or (folded if folded in right else near[0] if near else None)
+        if meant is None or meant in draft.args:
+            continue
+        draft.args[meant] = draft.args.pop(name)
+        if name != meant:
+            draft.say(
+                "key.misspelt",
+                "warning",
+                _("{name} is read as {meant}; LLaMA-Factory knows no {name}.").format(
+                    name=one_line(name, 60), meant=meant
+                ),
+            )
+
+
+def carry(draft: Draft, defaults: dict[str, Any]) -> None:
+    """Take over the keys that mean the same; where none is given, what LLaMA-Factory would have taken."""
+    for name in SHARED:
+        value = draft.take(name, defaults.get(name))
+        if value is not None:
+            draft.values[name] = value
+    if draft.take("disable_gradient_checkpointing"):
+        draft.values["gradient_checkpointing"] = False
+    for name in ("dataset", "eval_dataset"):
+        given = draft.values.get(name)
+        if given is not None and not isinstance(given, list):
+            draft.values[name] = [part.strip() for part in str(given).split(",") if part.strip()]
+    draft.original = dict(draft.values)
+
+
+def leftovers(draft: Draft) -> None:
+    """Nothing is dropped without a word: what is settled here anyway in one line, what cannot be done one by one."""
+    settled, off = [], []
+    for name, value in draft.args.items():
+        if name in SECRETS:
+            draft.say(
+                "key.secret",
+                "warning",
+                _(
+                    "{name} is left out: a secret does not belong in a file. Change it if others have seen it."
+                ).format(name=name),
+                fix="tarot-tui login" if "hub" in name else "",
+            )
+        elif name in SETTLED:
+            settled.append(name)
+        elif value in _IDLE:
+            off.append(name)
+        else:
+            draft.say(
+                "key.unsupported",
+                "warning",
+                _("{name}: {value} has no counterpart here and is left out.").format(
+                    name=one_line(name, 60), value=one_line(str(value), 60)
+                ),
+            )
+    draft.args.clear()
+    if settled:
+        draft.say("keys.settled", "info", _("Not needed here: {names}.").format(names=", ".join(settled)))
+    if off:
+        names = ", ".join(one_line(name, 60) for name in off)
+        draft.say(
+            "keys.off", "info", _("Switched off there, and not known here: {names}.").format(names=names)
+        )
+
+
+def allowed(draft: Draft) -> Recipe | None:
+    """The recipe, its values that are not allowed replaced by the nearest or by the default; None when one is missing."""
+    for field in fields():
+        value = draft.values.get(field.name)
+        if value is None or field.name in ("model_name_or_path", "dataset"):
+            continue
+        recipe, _wrong = judge({"dataset": ["-"], field.name: value})
+        if recipe is None:
+            near = get_close_matches(str(value), map(str, field.choices), 1, 0.5)
+            draft.mend(
+                f"{field.name}.not_allowed",
+                "warning",
+                _("{name}: {value} is not allowed here: it must be {allowed}.").format(
+                    name=field.name, value=one_line(str(value), 60), allowed=field.allowed
+                ),
+                **{field.name: type(field.choices[0])(near[0]) if near else field.default},
+            )
+    _needed(draft, ("dataset", "model_name_or_path"))
+    recipe, wrong = judge(draft.values)
+    if any(not draft.values.get(name) for name in ("dataset", "model_name_or_path")):
+        return None
+    for sentence in wrong:
+        draft.say("recipe.invalid", "error", sentence)
+    return recipe
+
+
+def _needed(draft: Draft, names: Iterable[str]) -> None:
+    for name in names:
+        if not draft.values.get(name):
+            draft.values.pop(name, None)

@@ -1,0 +1,154 @@
+"""A recipe as the YAML that LLaMA-Factory 0.9.5 reads as it is meant.
+
+It fills in its own defaults (eight samples at a time, fp32, a loss point every 500 steps), so every key is written out.
+It reads JSON not at all (``hparams/parser.py`` passes a path to ``json.load``), and checks no values in YAML, so a wrong one
+would train something else without a word.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tarot_tui.errors import BadInput
+from tarot_tui.findings import Finding
+from tarot_tui.locale import _
+from tarot_tui.project import Project
+from tarot_tui.text import one_line
+from tarot_tui.training.device import Precision
+from tarot_tui.training.importing.model import family
+from tarot_tui.training.importing.names import SHARED
+from tarot_tui.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Translated:
+    """args: LLaMA-Factory's arguments. findings: what it does otherwise than this program."""
+
+    args: dict[str, Any]
+    findings: list[Finding]
+
+
+def translate(project: Project, recipe: Recipe, precision: Precision, output_dir: Path) -> Translated:
+    """``recipe`` for LLaMA-Factory, computing in ``precision``, with its results in ``output_dir``.
+
+    Raises BadInput for what it cannot do.
+    """
+    if recipe.val_size and recipe.eval_dataset:
+        raise BadInput(_("LLaMA-Factory takes val_size or eval_dataset, not both: leave one empty."))
+    values = {name: getattr(recipe, name) for name in SHARED}
+    args: dict[str, Any] = {
+        "stage": "sft",
+        "do_train": True,
+        **{name: ",".join(value) if isinstance(value, list) else value for name, value in values.items()},
+        "lora_alpha": recipe.alpha,
+        "bf16": precision == "bf16",
+        "fp16": precision == "fp16",
+        "disable_gradient_checkpointing": not recipe.gradient_checkpointing,
+        "dataset_dir": str(project.data.resolve()),
+        "template": _template(project, recipe),
+        "trust_remote_code": False,
+        "save_strategy": "steps",
+        "output_dir": str(output_dir),
+        "overwrite_output_dir": False,
+        "plot_loss": True,
+        "include_num_input_tokens_seen": True,
+        "report_to": values.get("report_to", "none"),
+        **_measuring(recipe),
+    }
+    if recipe.quantization_bit:
+        # 'bitsandbytes', its name until 0.9.2, would train unquantised without a word.
+        args["quantization_method"] = "bnb"
+    for key in ("model_name_or_path", "adapter_name_or_path"):
+        if args[key] and (folder := project.resolve(args[key])).is_dir():
+            args[key] = str(folder.resolve())
+    # An empty text would be a name; what is None is its own default, which for these keys is the same.
+    args = {name: value for name, value in args.items() if value is not None and value != ""}
+    return Translated(args, list(_findings(project, recipe, args)))
+
+
+def as_yaml(translated: Translated) -> str:
+    """The YAML file, its findings as remarks at the top."""
+    import yaml
+
+    head = [
+        f"# {_('For LLaMA-Factory 0.9.5; keep it as YAML, in a folder without spaces: llamafactory-cli train FILE')}"
+    ]
+    head += [f"# {one_line(finding.text, 400)}" for finding in translated.findings]
+    return "\n".join(head) + "\n" + yaml.safe_dump(translated.args, sort_keys=False, allow_unicode=True)
+
+
+def _template(project: Project, recipe: Recipe) -> str | None:
+    """None: LLaMA-Factory then reads the model's own. Gemma's refuses the questions that it asks to read it, so its
+    name is given."""
+    names = family(recipe.model_name_or_path, project.root)
+    return next((name for name in ("gemma4", "gemma") if name in names), None)
+
+
+def _measuring(recipe: Recipe) -> dict[str, Any]:
+    """When it is measured: with every checkpoint, as here. ``no`` is a text, which YAML must quote."""
+    if not recipe.val_size and not recipe.eval_dataset:
+        return {"eval_strategy": "no"}
+    share = recipe.val_size
+    if share >= 1:
+        # It takes 1 for the whole.
+        share = max(2, int(share))
+    return {
+        "val_size": share,
+        "eval_strategy": "steps",
+        "eval_steps": recipe.save_steps,
+        "per_device_eval_batch_size": recipe.per_device_train_batch_size,
+    }
+
+
+def _findings(project: Project, recipe: Recipe, args: dict[str, Any]) -> list[Finding]:
+    found = []
+    if not recipe.allow_truncation:
+        text = _(
+            "LLaMA-Factory cuts answers at cutoff_len: {cutoff} without a word; the plan says whether any are."
+        )
+        found.append(
+            Finding(
+                "llamafactory.cutoff",
+                "info",
+                text.format(cutoff=recipe.cutoff_len),
+                fix="tarot-tui train --dry-run",
+            )
+        )
+    if recipe.val_size == 1:
+        found.append(
+            Finding(
+                "llamafactory.val_size",
+                "warning",
+                _("val_size: 1 means all of the samples to it; it is given 2."),
+            )
+        )
+    if any(" " in str(args[key]) for key in ("output_dir", "dataset_dir", "model_name_or_path")):
+        found.append(
+            Finding(
+                "llamafactory.spaces",
+                "warning",
+                _("A path has spaces in it, with which LLaMA-Factory does not start on several GPUs."),
+            )
+        )
+    return found + [
+        Finding(
+            "llamafactory.openai",
+            "warning",
+            _(
+                "{name} has the formatting 'openai', to which LLaMA-Factory adds 'detailed thinking off'; use sharegpt with tags."
+            ).format(name=one_line(name, 60)),
+        )
+        for name in [*recipe.dataset, *recipe.eval_dataset]
+        if _formatting(project, name) == "openai"
+    ]
+
+
+def _formatting(project: Project, name: str) -> str:
+    from tarot_tui.data.registry import entry
+
+    try:
+        return entry(project, name).formatting
+    except BadInput:
+        return ""
