@@ -19,7 +19,11 @@ from tarot_tui.text import one_line
 from tarot_tui.training.device import Precision
 from tarot_tui.training.importing.model import family
 from tarot_tui.training.importing.names import SHARED
+from tarot_tui.training.presets import shown
 from tarot_tui.training.recipe import Recipe
+
+#: Keys that it has under another name, or that only concern what is checked before.
+_OTHERWISE = {"gradient_checkpointing", "allow_truncation"}
 
 
 @dataclass(frozen=True)
@@ -132,6 +136,18 @@ def _findings(project: Project, recipe: Recipe, args: dict[str, Any]) -> list[Fi
                 _("A path has spaces in it, with which LLaMA-Factory does not start on several GPUs."),
             )
         )
+    for name in sorted(set(Recipe.model_fields) - {*SHARED, *_OTHERWISE}):
+        if (value := getattr(recipe, name)) != Recipe.model_fields[name].get_default(
+            call_default_factory=True
+        ):
+            text = _("{name}: {value} has no counterpart in LLaMA-Factory and is left out.")
+            found.append(
+                Finding(
+                    "llamafactory.unsupported",
+                    "warning",
+                    text.format(name=name, value=one_line(shown(value), 60)),
+                )
+            )
     return found + [
         Finding(
             "llamafactory.openai",

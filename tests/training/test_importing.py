@@ -244,6 +244,7 @@ def test_what_the_web_page_saved_is_read_by_its_own_names(project):
         ({"learning_rate": "2e-6"}, "learning_rate.low", "learning_rate", 2e-4),
         ({"lora_rank": 64, "lora_alpha": 8}, "lora_alpha.unusual", "lora_alpha", 128),
         ({"lora_target": "q_proj,v_porj"}, "lora_target.unknown", "lora_target", ["q_proj", "v_proj"]),
+        ({"lora_target": ["q_proj", "lm_head_x"]}, "lora_target.unknown", "lora_target", ["q_proj"]),
         ({"lora_target": "attention_everything"}, "lora_target.unknown", "lora_target", ["all"]),
         ({"fp16": True}, "precision.both", "fp16", None),
         ({"bf16": False, "fp16": True}, "precision.bf16_better", "fp16", None),
@@ -324,6 +325,23 @@ def test_what_the_user_chose_himself_is_not_mended(project):
     found = take(project, TUTORIAL, "cutoff_len=128", "num_train_epochs=0.5")
     assert found.recipe.cutoff_len == 128 and found.recipe.num_train_epochs == 0.5
     assert "cutoff_len" not in found.notes
+
+
+def test_what_the_user_chose_himself_must_be_allowed(project):
+    (project.data / "dataset_info.json").write_text(json.dumps({"a": {"file_name": "a.json"}}))
+    found = take(project, TUTORIAL, "dataset=a, b", "lora_target=q_proj")
+    assert found.recipe.dataset == ["a", "b"] and found.recipe.lora_target == ["q_proj"]
+    assert [finding.fix for finding in found.findings if finding.id == "dataset.unknown"] == [
+        "tarot-tui data build SRC -o b"
+    ]
+    with pytest.raises(BadInput, match="--set: unknown key 'lora_rnk'"):
+        take(project, TUTORIAL, "lora_rnk=1")
+
+
+def test_a_deepspeed_file_is_believed_more_than_its_name(project):
+    (project.root / "ds.json").write_text('{"zero_optimization": {"stage": 3}}')
+    assert "deepspeed.zero3_quantised" in ids(take(project, sound(deepspeed="ds.json", quantization_bit=4)))
+    assert "deepspeed.not_needed" in ids(take(project, sound(deepspeed="/dev/zero", quantization_bit=4)))
 
 
 def test_the_command_writes_only_when_asked_and_never_over_a_file(project, tmp_path, capsys):

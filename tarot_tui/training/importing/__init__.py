@@ -20,7 +20,7 @@ from tarot_tui.training.importing.draft import Check, Draft
 from tarot_tui.training.importing.forms import Form, read
 from tarot_tui.training.importing.names import BOARD_DEFAULTS, DEFAULTS
 from tarot_tui.training.presets import shown
-from tarot_tui.training.recipe import Recipe, parse_override
+from tarot_tui.training.recipe import Recipe, parse_override, validate
 
 # Loss points, checkpoints and held-out rows are judged by the steps as mended, a rank before its alpha.
 _CHECKS: tuple[Check, ...] = (
@@ -66,13 +66,14 @@ def import_text(
 ) -> Imported:
     """The recipe that ``text`` means, mended; ``overrides`` (``key=value``, names of the recipe) are taken as they are.
 
-    ``device`` is what would train, by default this machine's. Raises BadInput when ``text`` is in none of the forms.
+    ``device`` is what would train, by default this machine's. Raises BadInput when ``text`` is in none of the forms, and
+    for an override that is not allowed.
     """
     given = read(text, where)
     draft = Draft(project, device or choose(), given.args, findings=given.findings)
     keys.spelling(draft)
     keys.carry(draft, DEFAULTS | (BOARD_DEFAULTS if given.form == "board" else {}))
-    chosen = dict(map(parse_override, overrides))
+    chosen = _chosen(overrides)
     draft.values.update(chosen)
     for check in _CHECKS:
         check(draft)
@@ -88,6 +89,13 @@ def import_text(
         )
     notes = {key: note for key, note in draft.notes.items() if key not in chosen}
     return Imported(given.form, recipe, draft.original, notes, worst_first(draft.findings))
+
+
+def _chosen(overrides: Iterable[str]) -> dict[str, Any]:
+    """What the user decided himself. Raises BadInput when it is not allowed."""
+    chosen = keys.listed(dict(map(parse_override, overrides)))
+    validate({"dataset": ["-"], **chosen}, dict.fromkeys(chosen, "--set"))
+    return chosen
 
 
 def as_yaml(imported: Imported, where: str) -> str:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
 from tarot_tui.locale import _
 from tarot_tui.text import one_line
 from tarot_tui.training.importing.draft import Draft
-from tarot_tui.training.importing.names import RENAMED, SECRETS, SETTLED, SHARED, known
+from tarot_tui.training.importing.names import LISTS, RENAMED, SECRETS, SETTLED, SHARED, known
 from tarot_tui.training.recipe import Recipe, fields, judge
 
+#: What nobody else can know.
+_NEEDED = ("model_name_or_path", "dataset")
 _IDLE = (None, False, 0, "", "none", "None", [])
 
 
@@ -45,11 +46,20 @@ def carry(draft: Draft, defaults: dict[str, Any]) -> None:
             draft.values[name] = value
     if draft.take("disable_gradient_checkpointing"):
         draft.values["gradient_checkpointing"] = False
-    for name in ("dataset", "eval_dataset"):
-        given = draft.values.get(name)
-        if given is not None and not isinstance(given, list):
-            draft.values[name] = [part.strip() for part in str(given).split(",") if part.strip()]
+    draft.values = listed(draft.values)
     draft.original = dict(draft.values)
+
+
+def listed(values: dict[str, Any]) -> dict[str, Any]:
+    """``values`` with lists where a recipe has lists and people write names with commas."""
+
+    def names(value: Any) -> list[str]:
+        parts = value if isinstance(value, list) else str(value).split(",")
+        return [text for part in parts if (text := str(part).strip())]
+
+    return {
+        key: names(value) if key in LISTS and value is not None else value for key, value in values.items()
+    }
 
 
 def leftovers(draft: Draft) -> None:
@@ -91,7 +101,7 @@ def allowed(draft: Draft) -> Recipe | None:
     """The recipe, its values that are not allowed replaced by the nearest or by the default; None when one is missing."""
     for field in fields():
         value = draft.values.get(field.name)
-        if value is None or field.name in ("model_name_or_path", "dataset"):
+        if value is None or field.name in _NEEDED:
             continue
         recipe, _wrong = judge({"dataset": ["-"], field.name: value})
         if recipe is None:
@@ -104,16 +114,9 @@ def allowed(draft: Draft) -> Recipe | None:
                 ),
                 **{field.name: type(field.choices[0])(near[0]) if near else field.default},
             )
-    _needed(draft, ("dataset", "model_name_or_path"))
-    recipe, wrong = judge(draft.values)
-    if any(not draft.values.get(name) for name in ("dataset", "model_name_or_path")):
+    if any(not draft.values.get(name) for name in _NEEDED):
         return None
+    recipe, wrong = judge(draft.values)
     for sentence in wrong:
         draft.say("recipe.invalid", "error", sentence)
     return recipe
-
-
-def _needed(draft: Draft, names: Iterable[str]) -> None:
-    for name in names:
-        if not draft.values.get(name):
-            draft.values.pop(name, None)

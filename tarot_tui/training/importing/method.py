@@ -111,11 +111,16 @@ def launcher(draft: Draft, words: list[str]) -> None:
 
 def _zero(given: object, root: Path) -> int:
     """The ZeRO stage of a DeepSpeed config, by its contents where it is there, else by its name; 0 when unknown."""
-    found = given
+    path = root / str(given)
     try:
-        if not isinstance(given, dict):
-            found = json.loads((root / str(given)).read_text("utf-8"))
+        found = (
+            given
+            if isinstance(given, dict)
+            else json.loads(path.read_text("utf-8"))
+            if path.is_file()
+            else {}
+        )
         return int(found["zero_optimization"]["stage"])
     except (OSError, ValueError, KeyError, TypeError):
-        match = _STAGE.search(Path(str(given)).name)
+        match = _STAGE.search(path.name)
         return int(match[1]) if match else 0

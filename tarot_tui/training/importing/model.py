@@ -52,7 +52,6 @@ def model(draft: Draft) -> None:
     name = draft.values.get("model_name_or_path")
     page = draft.take("model_name")
     if not name:
-        draft.values["model_name_or_path"] = None
         draft.say(
             "model.missing",
             "error",

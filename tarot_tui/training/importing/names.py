@@ -8,12 +8,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from tarot_tui.training.recipe import Recipe
+from tarot_tui.training.recipe import Recipe, fields
 
-#: Keys of a recipe that LLaMA-Factory calls otherwise or does not have.
-OURS_ALONE = {"allow_truncation", "gradient_checkpointing"}
-#: Keys that mean the same in both.
-SHARED = tuple(name for name in Recipe.model_fields if name not in OURS_ALONE)
+#: LLaMA-Factory's arguments by whose names, and with whose meaning, a recipe may have a key.
+_THEIRS = {
+    "adapter_name_or_path", "additional_target", "bf16", "cutoff_len", "dataset", "early_stopping_steps", "eval_dataset",
+    "enable_liger_kernel", "finetuning_type", "fp16", "gradient_accumulation_steps", "learning_rate",
+    "load_best_model_at_end", "logging_steps", "lora_alpha", "lora_dropout", "lora_rank", "lora_target",
+    "loraplus_lr_ratio", "lr_scheduler_type", "mask_history", "max_grad_norm", "max_samples", "max_steps",
+    "metric_for_best_model", "model_name_or_path", "neat_packing", "neftune_noise_alpha", "num_train_epochs", "optim",
+    "packing", "per_device_train_batch_size", "quantization_bit", "report_to", "save_steps", "save_total_limit", "seed",
+    "train_on_prompt", "use_dora", "use_rslora", "val_size", "warmup_ratio", "weight_decay",
+}  # fmt: skip
+#: Keys that mean the same in both, in the order of the recipe.
+SHARED = tuple(name for name in Recipe.model_fields if name in _THEIRS)
+#: Keys of a recipe that hold names, separated by commas.
+LISTS = tuple(field.name for field in fields() if field.type is list)
 
 #: What LLaMA-Factory takes for a key that is not given, where a recipe takes something else.
 DEFAULTS: dict[str, Any] = {
@@ -37,17 +47,7 @@ BOARD_DEFAULTS: dict[str, Any] = {
 }
 
 #: Names that were once right, and what they are now.
-RENAMED = {
-    "evaluation_strategy": "eval_strategy",
-    "max_seq_length": "cutoff_len",
-    "cutoff_length": "cutoff_len",
-    "lora_r": "lora_rank",
-    "lora_modules_to_save": "additional_target",
-    "dataset_name": "dataset",
-    "checkpoint_dir": "adapter_name_or_path",
-    "lr": "learning_rate",
-    "batch_size": "per_device_train_batch_size",
-}
+RENAMED = {"evaluation_strategy": "eval_strategy", "checkpoint_dir": "adapter_name_or_path"}
 
 #: Arguments that need no counterpart: how it works, logs and stores; each of them is settled here without asking.
 SETTLED = {

@@ -59,10 +59,7 @@ def rank(draft: Draft) -> None:
 
 def targets(draft: Draft) -> None:
     """Names of layers that exist in some model."""
-    given = draft.values.get("lora_target")
-    if not isinstance(given, str):
-        return
-    names = [name.strip() for name in given.split(",") if name.strip()]
+    names = draft.values.get("lora_target") or []
     mended = []
     for name in names:
         if name == "all" or name.rpartition(".")[2] in LINEAR:
@@ -72,9 +69,7 @@ def targets(draft: Draft) -> None:
     if mended != names:
         wrong = ", ".join(one_line(name, 40) for name in names if name not in mended)
         text = _("lora_target: {names} is no layer that LoRA can be put on.").format(names=wrong)
-        draft.mend(
-            "lora_target.unknown", "warning", text, lora_target=",".join(dict.fromkeys(mended)) or "all"
-        )
+        draft.mend("lora_target.unknown", "warning", text, lora_target=list(dict.fromkeys(mended)) or ["all"])
 
 
 def warmup(draft: Draft) -> None:
