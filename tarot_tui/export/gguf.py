@@ -28,6 +28,7 @@ from tarot_tui.export.disk import check_space
 from tarot_tui.export.kquants import PLAIN, QUANTS, Quant, Type
 from tarot_tui.export.rows import CHUNK, MergedTensor
 from tarot_tui.export.safetensors_file import FLOATS, Checkpoint, encode
+from tarot_tui.export.template import trained_without_bos
 from tarot_tui.locale import _
 from tarot_tui.project import replacing
 from tarot_tui.text import one_line
@@ -189,6 +190,11 @@ class _Output:
             raise converter.refuse_tokenizer(error) from error
         if chat_template(folder) and not self.value("tokenizer.chat_template"):
             raise TarotError(_("The chat template was lost on the way into the GGUF; nothing was exported."))
+        # A prompt is what the chat template makes of a conversation: the runtime must not put a BOS before it that was
+        # not there in training. Some tokenizers (Zephyr's, TinyLlama's) ask for one that their template does not print.
+        if trained_without_bos(folder):
+            self.model.gguf_writer.kv_data[0].pop("tokenizer.ggml.add_bos_token", None)
+            self.model.gguf_writer.add_add_bos_token(False)
 
     def value(self, key: str, default: Any = None) -> Any:
         """One metadata value as it will be written."""

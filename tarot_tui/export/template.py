@@ -117,9 +117,10 @@ def template_of(
                 reason=error
             )
         return TemplateReport(None, stops=stops, ollama=None, reason=reason)
-    runtime_bos = adds_bos if adds_bos is not None else runtime_adds_bos(tokenizer)
     bos = jinja.tokens.get("bos_token", "")
     prints_bos = bool(bos) and jinja.render(markers(1)).startswith(bos)
+    # A GGUF of ours asks for no BOS that the template does not print.
+    runtime_bos = adds_bos if adds_bos is not None else prints_bos and runtime_adds_bos(tokenizer)
     who: Any = "runtime" if runtime_bos else "template" if prints_bos else "nobody"
     about = _about_mode(mode)
     if runtime_bos and bos and not prints_bos:
@@ -142,6 +143,19 @@ def template_of(
         "" if rendering.thoughts is None else THINKING_SINCE,
         findings=[*about, *_about_contents(rendering)],
     )
+
+
+def trained_without_bos(tokenizer: Path) -> bool:
+    """Whether the chat template prints no BOS, so that the model was never trained with one in front.
+
+    False where that cannot be said: without a template, or one that renders nothing.
+    """
+    try:
+        jinja = load(tokenizer)
+        bos = jinja.tokens.get("bos_token")
+        return not (bos and jinja.render(markers(1)).startswith(bos))
+    except (Refused, CannotRender):
+        return False
 
 
 def _convert(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 
+from tarot_tui.export.template import template_of
 from tarot_tui.export.tokens import TEXTS, compare, findings
 
 
@@ -75,6 +77,32 @@ def test_a_bos_too_many_is_seen_in_every_conversation(vocabulary, smollm2, tmp_p
         "{{ bos_token }}{% for m in messages %}{{ m.content }}<|im_end|>{% endfor %}"
     )
     assert compare(folder, doubled).prompts == []
+
+
+def test_a_bos_that_was_not_trained_is_asked_for_by_no_file_of_ours(smollm2, make_llama, in_child, tmp_path):
+    # Eight rows more than SmolLM2 has tokens: of its very size the converter believes that it wants no BOS.
+    folder = make_llama(tmp_path / "llama", vocab_size=49160, tie_word_embeddings=True)
+    shutil.copyfile(smollm2 / "tokenizer.json", folder / "tokenizer.json")
+    config = json.loads((smollm2 / "tokenizer_config.json").read_text())
+    config |= {"add_bos_token": True, "bos_token": "<|endoftext|>"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    code = """
+import sys
+from pathlib import Path
+from tarot_tui.export.gguf import write_ggufs
+(written,) = write_ggufs(Path(sys.argv[1]), None, {"f16": Path(sys.argv[2])}, name="m", say=lambda line: None)
+print(written.adds_bos)
+"""
+    for template, asked in [("", False), ("{{ bos_token }}", True)]:
+        (folder / "chat_template.jinja").write_text(
+            template + "{% for m in messages %}{{ m.content }}<|im_end|>{% endfor %}"
+        )
+        gguf = tmp_path / f"{asked}.gguf"
+        assert in_child(code, folder, gguf).split()[-1] == str(asked)
+        assert compare(folder, gguf).prompts == []
+        report = template_of(folder, adds_bos=asked)
+        assert report.bos == ("runtime" if asked else "nobody")
+        assert "<|endoftext|>" not in report.template
 
 
 def test_a_stop_that_is_no_token_is_told(vocabulary, smollm2):
