@@ -280,6 +280,7 @@ class ExportScreen(StepScreen):
                 else _("chat template: the one inside the file (no exact Go form)")
             ),
         ]
+        lines.append(Content(_proof(release)))
         self.query_one("#release", Static).update(Content("\n").join(lines))
         self.query_one(FindingList).show(release.findings)
         self.show_command(commands.export(release.run, list(release.ggufs) or ["q8_0"], name, replace=True))
@@ -330,3 +331,14 @@ def _size(path: Path) -> str:
         return size(path.stat().st_size)
     except OSError:
         return _("missing")
+
+
+def _proof(release: Any) -> str:
+    from tarot_tui.proof.launch import read_proof, stale
+
+    proof = read_proof(release)
+    if not proof:
+        return _("not proven: 'tarot-tui release proof {name}' does it").format(name=release.name)
+    if changed := stale(release, proof):
+        return _("proven once, but {names} changed since").format(names=", ".join(changed))
+    return _("proof: {verdict}").format(verdict=one_line(str(proof["verdict"]), 300))

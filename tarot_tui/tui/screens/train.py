@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from textual.containers import Vertical
 from textual.widget import Widget
 from textual.widgets import Button
 
-from tarot_tui.jobs import status
+from tarot_tui.jobs import reapers, status
 from tarot_tui.jobs.status import Status
 from tarot_tui.locale import N_, _
 from tarot_tui.tui import child, commands, steps
@@ -96,7 +97,9 @@ class TrainScreen(StepScreen):
         self._show_before(True)
         argv = commands.train(recipe)
         self.show_command(argv)
-        self.query_one(PlanView).compute(self.project, [*argv, "--dry-run"])
+        # Said before the start: what would end the training although no terminal can.
+        ends = reapers.findings(shlex.join(["tarot-tui", *argv]))
+        self.query_one(PlanView).compute(self.project, [*argv, "--dry-run"], ends)
         self.say(_("Recipe {name}. It will run as a job of its own, in jobs/.").format(name=recipe))
         self.offer(_("Start training"), self._start)
 

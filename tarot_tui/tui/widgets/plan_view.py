@@ -48,10 +48,13 @@ class PlanView(Vertical):
         yield Static(id="figures", markup=False)
         yield FindingList(id="plan-findings")
 
-    def compute(self, project: Project, argv: Sequence[str]) -> None:
-        """Compute the plan of ``train … --dry-run`` after a short pause; an earlier computation is ended."""
+    def compute(self, project: Project, argv: Sequence[str], more: Sequence[Finding] = ()) -> None:
+        """Compute the plan of ``train … --dry-run`` after a short pause; an earlier computation is ended.
+
+        more: findings to show with the plan's own.
+        """
         self.say(_("computing…"))
-        self.run_worker(self._compute(project, list(argv)), group="plan", exclusive=True)
+        self.run_worker(self._compute(project, list(argv), list(more)), group="plan", exclusive=True)
 
     def nothing(self, sentence: str) -> None:
         """There is no plan, for this reason."""
@@ -63,7 +66,7 @@ class PlanView(Vertical):
         """A sentence in place of the figures."""
         self.query_one("#figures", Static).update(Content.styled(sentence, "$text-muted"))
 
-    async def _compute(self, project: Project, argv: list[str]) -> None:
+    async def _compute(self, project: Project, argv: list[str], more: list[Finding]) -> None:
         await asyncio.sleep(_PAUSE)
         try:
             plan = (await child.run(project, argv)).document
@@ -72,7 +75,7 @@ class PlanView(Vertical):
             self.query_one("#figures", Static).update(Content.styled(str(error), "$text-error"))
             self.post_message(self.Computed({}, good=False, problem=str(error)))
             return
-        findings = [Finding(**found) for found in plan.get("findings", [])]
+        findings = [Finding(**found) for found in plan.get("findings", [])] + more
         self.query_one("#figures", Static).update(Content("\n".join(figures(plan))))
         self.query_one(FindingList).show(findings)
         self.post_message(self.Computed(plan, good=not has_errors(findings)))

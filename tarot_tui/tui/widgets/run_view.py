@@ -16,6 +16,7 @@ from tarot_tui.jobs import control
 from tarot_tui.jobs.status import Status
 from tarot_tui.jobs.stopping import STOP_GRACE
 from tarot_tui.locale import _
+from tarot_tui.project import Project
 from tarot_tui.text import duration
 from tarot_tui.tui.background import in_daemon
 from tarot_tui.tui.run_reader import Look, Watcher, number
@@ -207,7 +208,7 @@ class RunView(Container):
         ):
             self.notify(_("It is running already."))
             return
-        self._do(control.resume, self.folder)
+        self._do(_resume, self.folder)
 
     def _do(self, verb, *arguments: object) -> None:  # type: ignore[no-untyped-def]
         async def told() -> None:
@@ -218,3 +219,17 @@ class RunView(Container):
             self._watcher.wake()
 
         self.run_worker(told(), exclusive=True, group="run-verb")
+
+
+def _resume(folder: Path) -> None:
+    """Go on with a job; a training takes up what was changed in its recipe meanwhile, as ``tarot-tui resume`` does."""
+    from tarot_tui.jobs.spec import kind_of
+
+    control.check_resumable(folder)
+    if kind_of(folder) == "train" and (folder / "recipe.yaml").exists():
+        from tarot_tui.training.resume import apply, changes
+
+        project = Project(folder.parents[1])
+        if found := changes(project, folder):
+            apply(project, folder, found, lambda line: None)
+    control.resume(folder)
