@@ -84,10 +84,10 @@ def as_yaml(translated: Translated) -> str:
 
 
 def _template(project: Project, recipe: Recipe) -> str | None:
-    """None: LLaMA-Factory then reads the model's own. Gemma's refuses the questions that it asks to read it, so its
-    name is given."""
+    """None: LLaMA-Factory then reads the model's own. It does so by asking it to render a system prompt alone, which
+    Gemma's first two refuse, so those are named."""
     names = family(recipe.model_name_or_path, project.root)
-    return next((name for name in ("gemma4", "gemma") if name in names), None)
+    return max(names) if names and names <= {"gemma", "gemma2"} else None
 
 
 def _measuring(recipe: Recipe) -> dict[str, Any]:

@@ -442,9 +442,18 @@ def test_llamafactory_is_told_what_it_would_get_wrong_by_itself(project):
         translate(project, made.model_copy(update={"eval_dataset": ["b"]}), "bf16", project.root)
 
 
-def test_gemma_gets_its_templates_name(project):
-    made = recipes.validate({"dataset": "a", "model_name_or_path": "google/gemma-2-2b-it"})
-    assert translate(project, made, "bf16", project.root).args["template"] == "gemma"
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        ("google/gemma-2-2b-it", "gemma2"),
+        ("google/gemma-2b-it", "gemma"),
+        ("google/gemma-3-4b-it", None),
+        ("o/m", None),
+    ],
+)
+def test_the_template_is_the_models_own_but_for_those_it_cannot_read(project, model, name):
+    made = recipes.validate({"dataset": "a", "model_name_or_path": model})
+    assert translate(project, made, "bf16", project.root).args.get("template") == name
 
 
 def test_show_prints_the_yaml_for_llamafactory(project, capsys):

@@ -1,0 +1,62 @@
+"""What we write, read by LLaMA-Factory itself: ``LLAMAFACTORY_PYTHON=…/bin/python pytest -m external tests/training``."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+
+import pytest
+import yaml
+
+from tarot_tui.training import recipe as recipes
+from tarot_tui.training.llamafactory_yaml import as_yaml, translate
+from tarot_tui.training.presets import presets
+
+pytestmark = [
+    pytest.mark.external,
+    pytest.mark.skipif("LLAMAFACTORY_PYTHON" not in os.environ, reason="LLAMAFACTORY_PYTHON names no Python"),
+]
+
+READ = """
+import json, sys
+from omegaconf import OmegaConf
+from llamafactory.hparams.parser import get_train_args
+args = OmegaConf.to_container(OmegaConf.load(sys.argv[1]))
+model, data, training, finetuning, _ = get_train_args(args)
+found = {}
+for name in args:
+    holder = next(one for one in (model, data, finetuning, training) if hasattr(one, name))
+    found[name] = getattr(holder, name)
+found["compute"] = str(model.compute_dtype)
+print(json.dumps(found, default=lambda value: getattr(value, "value", str(value))))
+"""
+
+
+def as_read(path) -> dict:
+    done = subprocess.run(
+        [os.environ["LLAMAFACTORY_PYTHON"], "-c", READ, str(path)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "DISABLE_VERSION_CHECK": "1"},
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("one", presets(), ids=lambda one: one.name)
+def test_every_preset_is_read_as_it_is_meant(project, tmp_path, one):
+    made = recipes.validate(yaml.safe_load(one.text))
+    translated = translate(project, made, "fp32", tmp_path / "saves")
+    translated.args["plot_loss"] = False  # its plots want matplotlib, which is beside the point
+    path = tmp_path / "train.yaml"
+    path.write_text(as_yaml(translated), "utf-8")
+    found = as_read(path)
+    for name, value in translated.args.items():
+        if name in ("dataset", "eval_dataset", "lora_target"):
+            value = value.split(",")
+        # The two that transformers rewrites itself.
+        value = {"report_to": [], "include_num_input_tokens_seen": "all"}.get(name, value)
+        assert found[name] == value, name
+    assert found["compute"] == "None"
