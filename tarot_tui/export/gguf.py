@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -22,10 +22,11 @@ import numpy as np
 
 from tarot_tui.errors import Refused, TarotError
 from tarot_tui.export import converter, kquants
-from tarot_tui.export.adapter import Adapter, Plan, check_base, make_plan
+from tarot_tui.export.adapter import Weighted
 from tarot_tui.export.chat_template import chat_template
 from tarot_tui.export.disk import check_space
 from tarot_tui.export.kquants import PLAIN, QUANTS, Quant, Type
+from tarot_tui.export.plan import Plan, planned
 from tarot_tui.export.rows import CHUNK, MergedTensor
 from tarot_tui.export.safetensors_file import FLOATS, Checkpoint, encode
 from tarot_tui.export.template import trained_without_bos
@@ -55,7 +56,7 @@ class Written:
 
 def write_ggufs(
     base: Path,
-    adapter: Path | None,
+    adapters: Sequence[Weighted],
     targets: dict[str, Path],
     *,
     name: str,
@@ -63,7 +64,7 @@ def write_ggufs(
     progress: Callable[[int, int], None] = lambda done, total: None,
     say: Callable[[str], None] = print,
 ) -> list[Written]:
-    """Write ``base`` with ``adapter`` merged in, once for every quantisation in ``targets``, in one read.
+    """Write ``base`` with ``adapters`` merged in, once for every quantisation in ``targets``, in one read.
 
     Each file appears under its name only when it is complete. ``progress`` is called with bytes written and in all.
     Raises Refused for what cannot be exact, BadInput when the disk is too small, TarotError without the tools.
@@ -74,14 +75,11 @@ def write_ggufs(
 
     logging.getLogger("hf-to-gguf").setLevel(logging.ERROR)
     torch.set_num_threads(1)
-    config = check_base(base)
     with ExitStack() as stack, torch.inference_mode():
-        checkpoint = stack.enter_context(Checkpoint(base))
-        opened = stack.enter_context(Adapter(adapter)) if adapter else None
-        plan = make_plan(checkpoint, opened, config) if opened else Plan()
-        tokenizer = adapter if plan.vocabulary else None
-        folder = stack.enter_context(converter.view(base, plan.config(config), tokenizer))
-        source = _Source(checkpoint, opened, plan)
+        checkpoint, plan, config = stack.enter_context(planned(base, adapters))
+        tokenizer = adapters[0].folder if plan.vocabulary else None
+        folder = stack.enter_context(converter.view(base, config, tokenizer))
+        source = _Source(checkpoint, plan)
         outputs: list[_Output] = []
         for quant, path in targets.items():
             outputs.append(
@@ -115,9 +113,9 @@ def _need_libgguf(targets: dict[str, Path]) -> None:
 class _Source:
     """The merged model as lazy tensors for the converter's classes."""
 
-    def __init__(self, checkpoint: Checkpoint, adapter: Adapter | None, plan: Plan) -> None:
+    def __init__(self, checkpoint: Checkpoint, plan: Plan) -> None:
         names = [name for name in (*checkpoint, *plan.added) if checkpoint[plan.source(name)].dtype in FLOATS]
-        self.tensors = {name: MergedTensor(name, checkpoint, adapter, plan) for name in names}
+        self.tensors = {name: MergedTensor(name, checkpoint, plan) for name in names}
         self.changed = set(plan.changes)
 
     def give_to(self, model: Any) -> None:

@@ -11,12 +11,12 @@ import json
 import os
 import shutil
 import struct
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tarot_tui.export.adapter import Adapter, Plan, check_base, make_plan, read_json
+from tarot_tui.export.adapter import Weighted, read_json
+from tarot_tui.export.plan import Plan, planned
 from tarot_tui.export.rows import MergedTensor
 from tarot_tui.export.safetensors_file import INDEX, Checkpoint, SafetensorsFile
 from tarot_tui.project import replacing, write_text
@@ -27,20 +27,19 @@ _COPY = 32 << 20
 
 
 def merge(
-    base: Path, adapter: Path, target: Path, progress: Callable[[int, int], None] = lambda done, total: None
+    base: Path,
+    adapters: Sequence[Weighted],
+    target: Path,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Plan:
-    """Write ``base`` with ``adapter`` merged in to the folder ``target``, and return what was done.
+    """Write ``base`` with ``adapters`` merged in to the folder ``target``, and return what was done.
 
     Each file appears under its name only when it is complete. ``progress`` is called with bytes written and in all.
     Raises Refused for what cannot be merged exactly, BadInput for files that are missing.
     """
-    config = check_base(base)
-    with ExitStack() as stack:
-        checkpoint = stack.enter_context(Checkpoint(base))
-        opened = stack.enter_context(Adapter(adapter))
-        plan = make_plan(checkpoint, opened, config)
+    with planned(base, adapters) as (checkpoint, plan, config):
         target.mkdir(parents=True, exist_ok=True)
-        shards = _layout(checkpoint, opened, plan)
+        shards = _layout(checkpoint, plan)
         total = sum(tensor.size for tensors in shards.values() for tensor in tensors)
         meter = _Meter(progress, total)
         for name, tensors in shards.items():
@@ -48,10 +47,10 @@ def merge(
                 _write_shard(part, checkpoint.files[name], tensors, meter)
         _write_index(target, checkpoint, shards, total)
         _carry(base, target)
-        if plan.vocabulary:
-            _carry(adapter, target, only=_TOKENIZER)
-        if (changed := plan.config(config)) != config:
-            write_text(target / "config.json", json.dumps(changed, ensure_ascii=False, indent=2) + "\n")
+        if plan.vocabulary and adapters:
+            _carry(adapters[0].folder, target, only=_TOKENIZER)
+        if config != read_json(base / "config.json"):
+            write_text(target / "config.json", json.dumps(config, ensure_ascii=False, indent=2) + "\n")
         return plan
 
 
@@ -64,15 +63,15 @@ class _Meter:
         self._progress(self._done, self._total)
 
 
-def _layout(checkpoint: Checkpoint, adapter: Adapter, plan: Plan) -> dict[str, list[MergedTensor]]:
+def _layout(checkpoint: Checkpoint, plan: Plan) -> dict[str, list[MergedTensor]]:
     """The tensors of every shard, in the base's order; an added one follows in the shard it comes from."""
     shards = {
-        name: [MergedTensor(tensor, checkpoint, adapter, plan) for tensor in file.tensors]
+        name: [MergedTensor(tensor, checkpoint, plan) for tensor in file.tensors]
         for name, file in checkpoint.files.items()
     }
     for added in plan.added:
         home = checkpoint.where[plan.source(added)].path.name
-        shards[home].append(MergedTensor(added, checkpoint, adapter, plan))
+        shards[home].append(MergedTensor(added, checkpoint, plan))
     return shards
 
 

@@ -20,6 +20,7 @@ from typing import Any
 
 from tarot_tui import __version__
 from tarot_tui.errors import BadInput, Refused, TarotError
+from tarot_tui.export.adapter import Weighted
 from tarot_tui.export.release import FILE, MERGED, write_release
 from tarot_tui.findings import Finding
 from tarot_tui.jobs import worker
@@ -56,6 +57,11 @@ class Export:
         if not self.request["run"]:
             return None
         return self.project.jobs / self.request["run"] / self.request["adapter"]
+
+    @property
+    def adapters(self) -> list[Weighted]:
+        """All that is merged in."""
+        return [Weighted(self.adapter)] if self.adapter else []
 
     @property
     def target(self) -> Path:
@@ -162,16 +168,11 @@ def _take_up(export: Export, quant: str, entry: dict[str, Any]) -> None:
 
 def _preflight(export: Export) -> None:
     """What can be refused is refused now, in a second; and what is to be written must fit on the disk."""
-    from tarot_tui.export.adapter import Adapter, check_base, make_plan
     from tarot_tui.export.disk import check_space
     from tarot_tui.export.kquants import QUANTS, estimate
-    from tarot_tui.export.safetensors_file import Checkpoint
+    from tarot_tui.export.plan import planned
 
-    config = check_base(export.base)
-    with ExitStack() as stack:
-        base = stack.enter_context(Checkpoint(export.base))
-        if export.adapter:
-            make_plan(base, stack.enter_context(Adapter(export.adapter)), config)
+    with planned(export.base, export.adapters) as (base, _plan, _config):
         shapes = [base[name].shape for name in base]
         needed = sum(estimate(QUANTS[quant], shapes) for quant in export.missing())
         needed += base.size if _to_merge(export) else 0
@@ -191,7 +192,7 @@ def _merge(export: Export) -> None:
     part = export.making / f"{MERGED}.part"
     shutil.rmtree(part, ignore_errors=True)
     _say(_("Merging into a Hugging Face folder …"))
-    plan = merge(export.base, export.adapter, part, _meter(_("merging")))
+    plan = merge(export.base, export.adapters, part, _meter(_("merging")))
     if plan.untied:
         _say(_("The adapter changes embedding and output apart: the model gets an lm_head of its own."))
     part.rename(export.making / MERGED)
@@ -207,7 +208,7 @@ def _quantise(export: Export) -> bool | None:
         _say(_("Writing {quants} in one pass …").format(quants=", ".join(missing)))
         written = write_ggufs(
             export.base,
-            export.adapter,
+            export.adapters,
             {quant: export.gguf(quant) for quant in missing},
             name=export.request["name"],
             threads=len(os.sched_getaffinity(0)),

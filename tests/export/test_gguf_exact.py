@@ -18,11 +18,12 @@ from tarot_tui.export.safetensors_file import decode
 ONE_PASS = """
 import dataclasses, json, sys
 from pathlib import Path
+from tarot_tui.export.adapter import Weighted
 from tarot_tui.export.gguf import write_ggufs
 base, adapter, folder = map(Path, sys.argv[1:4])
 targets = {quant: folder / f"{quant}.gguf" for quant in sys.argv[4].split(",")}
 done = []
-written = write_ggufs(base, adapter, targets, name="wide", threads=2, progress=lambda *at: done.append(at))
+written = write_ggufs(base, [Weighted(adapter)], targets, name="wide", threads=2, progress=lambda *at: done.append(at))
 assert done[-1][0] == done[-1][1] == sum(path.stat().st_size for path in targets.values())
 assert done == sorted(done)
 print(json.dumps([dataclasses.asdict(one) | {"path": str(one.path)} for one in written]))

@@ -13,13 +13,16 @@ from transformers import AutoModelForCausalLM
 
 from tarot_tui.errors import Refused
 from tarot_tui.export import blas
+from tarot_tui.export.adapter import Weighted
 from tarot_tui.export.merge import merge
 
 MERGE = """
 import sys
 from pathlib import Path
 from tarot_tui.export.merge import merge
-plan = merge(*map(Path, sys.argv[1:4]))
+from tarot_tui.export.adapter import Weighted
+base, adapter, target = map(Path, sys.argv[1:4])
+merge(base, [Weighted(adapter)], target)
 """
 
 FORMS = {
@@ -100,7 +103,7 @@ def test_tied_embeddings_come_apart_where_the_adapter_parts_them(make_llama, mak
     # In float32 the merge is exact to rounding; peft's own merge of these is off by 0.6 and more.
     base = make_llama(tmp_path / "base", "float32", tie_word_embeddings=True)
     adapter = make_adapter(base, tmp_path / "adapter", **lora)
-    plan = merge(base, adapter, tmp_path / "merged")
+    plan = merge(base, [Weighted(adapter)], tmp_path / "merged")
     assert plan.untied == "model.embed_tokens.weight"
     assert json.loads((tmp_path / "merged/config.json").read_text())["tie_word_embeddings"] is False
     unmerged = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base, dtype="auto"), adapter)
@@ -111,7 +114,7 @@ def test_tied_embeddings_come_apart_where_the_adapter_parts_them(make_llama, mak
 def test_a_tie_that_the_adapter_respects_is_kept(make_llama, make_adapter, tmp_path):
     base = make_llama(tmp_path / "base", tie_word_embeddings=True)
     adapter = make_adapter(base, tmp_path / "adapter")
-    assert merge(base, adapter, tmp_path / "merged").untied is None
+    assert merge(base, [Weighted(adapter)], tmp_path / "merged").untied is None
     assert "lm_head.weight" not in load_file(tmp_path / "merged/model.safetensors")
     assert (tmp_path / "merged/config.json").read_bytes() == (base / "config.json").read_bytes()
 
@@ -121,7 +124,7 @@ def test_a_resized_vocabulary_is_carried(base, make_adapter, tmp_path):
         base, tmp_path / "adapter", resize=331, modules_to_save=["embed_tokens", "lm_head"]
     )
     (adapter / "tokenizer_config.json").write_text("{}")
-    assert merge(base, adapter, tmp_path / "merged").vocabulary == 331
+    assert merge(base, [Weighted(adapter)], tmp_path / "merged").vocabulary == 331
     model = AutoModelForCausalLM.from_pretrained(base, dtype="auto")
     model.resize_token_embeddings(331)
     unmerged = PeftModel.from_pretrained(model, adapter)
@@ -142,7 +145,7 @@ def test_shards_are_mirrored_and_files_carried(make_adapter, tmp_path, base):
     (sharded / "pytorch_model.bin").write_bytes(b"pickle")
     adapter = make_adapter(sharded, tmp_path / "adapter")
     done = []
-    merge(sharded, adapter, tmp_path / "merged", lambda count, total: done.append((count, total)))
+    merge(sharded, [Weighted(adapter)], tmp_path / "merged", lambda count, total: done.append((count, total)))
     names = {path.name for path in sharded.iterdir()} - {"pytorch_model.bin"}
     assert {path.name for path in (tmp_path / "merged").iterdir()} == names
     assert len([name for name in names if name.endswith(".safetensors")]) > 2
@@ -164,5 +167,5 @@ def test_a_weight_that_is_no_number_is_refused_and_nothing_is_left(base, adapter
     tensors[name][0, 0] = float("inf")
     save_file(tensors, broken / "adapter_model.safetensors")
     with pytest.raises(Refused, match=r"model\.layers\.1\.mlp\.up_proj"):
-        merge(base, broken, tmp_path / "merged")
+        merge(base, [Weighted(broken)], tmp_path / "merged")
     assert list((tmp_path / "merged").iterdir()) == []

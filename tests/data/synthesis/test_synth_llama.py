@@ -24,7 +24,7 @@ WRITE = """
 import sys
 from pathlib import Path
 from tarot_tui.export.gguf import write_ggufs
-write_ggufs(Path(sys.argv[1]), None, {"q8_0": Path(sys.argv[2])}, name="small", threads=1)
+write_ggufs(Path(sys.argv[1]), [], {"q8_0": Path(sys.argv[2])}, name="small", threads=1)
 """
 SERVE = """
 import os, sys, xllamacpp
