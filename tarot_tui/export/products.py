@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache
 
 import numpy as np
 
-from tarot_tui.export.safetensors_file import SafetensorsFile
+from tarot_tui.export.safetensors_file import ITEM_SIZE, SafetensorsFile, decode
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,22 @@ class Stored:
         """All of it, in float32."""
         return self.file.read(self.name)
 
+    def block(self, rows: range, columns: range) -> np.ndarray:
+        """Some ``rows`` (of step 1) and ``columns`` of a matrix, in float32; reads little more than what is wanted."""
+        tensor, width = self.file.tensors[self.name], ITEM_SIZE[self.dtype]
+        stride = self.shape[1]
+        narrow = 8 * len(columns) < stride and columns.step == 1
+        first, length = (columns.start, len(columns)) if narrow else (0, stride)
+        step = 1 if narrow else max(1, _PIECE // (stride * width))
+        found = np.empty((len(rows), len(columns)), np.float32)
+        for row in range(rows.start, rows.stop, step):
+            count = min(step, rows.stop - row)
+            raw = self.file.bytes_at(tensor.start + (row * stride + first) * width, count * length * width)
+            values = decode(raw, self.dtype).reshape(count, length)
+            there = slice(None) if narrow else slice(columns.start, columns.stop, columns.step)
+            found[row - rows.start :][:count] = values[:, there]
+        return found
+
 
 class Layout(Enum):
     """How the factors A and B of rank r make the change of a weight; shapes as stored.
@@ -49,6 +64,11 @@ class Layout(Enum):
     EMBEDDING = auto()
     STACK = auto()
     STACK_TRANSPOSED = auto()
+
+
+_TURNED = (Layout.TRANSPOSED, Layout.EMBEDDING, Layout.STACK_TRANSPOSED)
+#: Bytes read at a time of a factor of which only some columns are wanted.
+_PIECE = 1 << 19
 
 
 @dataclass(frozen=True)
@@ -82,43 +102,52 @@ class LowRank:
         return (self.experts, *one)
 
     def load(self) -> Product:
-        """Read the factors and be ready to add rows of the product."""
-        a, b = self.a.read(), self.b.read()
-        if self.layout is Layout.LINEAR and not self.part:
-            return Product(lambda _expert: (b, a), len(b), self.scale)
-        if self.layout in (Layout.TRANSPOSED, Layout.EMBEDDING):
-            right = np.ascontiguousarray(b.T)
-            return Product(lambda _expert: (a.T, right), a.shape[1], self.scale)
-        a = a.reshape(self.experts, -1, a.shape[1])
-        b = b.reshape(len(b), -1, self.experts)
-        if self.part:
-            expert, first, rows = self.part
-            left = np.ascontiguousarray(b[first : first + rows, :, expert])
-            right = a[expert].copy()  # so that the other experts' rows are let go
-            return Product(lambda _expert: (left, right), rows, self.scale)
-        if self.layout is Layout.STACK:
-            return Product(lambda e: (np.ascontiguousarray(b[:, :, e]), a[e]), len(b), self.scale)
-        return Product(lambda e: (a[e].T, np.ascontiguousarray(b[:, :, e].T)), a.shape[2], self.scale)
+        """Be ready to add rows of the product."""
+        return Product(self)
 
 
 class Product:
-    """``scale`` · left @ right, by rows; a stack has another pair of factors for every ``rows`` rows."""
+    """``scale`` · left @ right, by rows; a stack has another pair of factors for every expert's rows.
 
-    def __init__(
-        self, factors: Callable[[int], tuple[np.ndarray, np.ndarray]], rows: int, scale: float
-    ) -> None:
-        self._factors = lru_cache(maxsize=1)(factors)
-        self._rows = rows
-        self._scale = np.float32(scale)
+    Of the left factor only the rows at hand are read: it has as many as the vocabulary where an output layer was
+    trained, and must not count for the memory of a merge.
+    """
+
+    def __init__(self, pair: LowRank) -> None:
+        self._pair = pair
+        self._turned = pair.layout in _TURNED
+        self._rows = pair.a.shape[1] if self._turned else pair.b.shape[0]
+        self._scale = np.float32(pair.scale)
+        self._right = lru_cache(maxsize=1)(self._read_right)
 
     def add_to(self, values: np.ndarray, first: int) -> None:
         """Add its rows from ``first`` on to ``values`` (rows, columns), in place."""
         done = 0
         while done < len(values):
-            index, row = divmod(first + done, self._rows)
-            count = min(len(values) - done, self._rows - row)
-            left, right = self._factors(index)
-            delta = left[row : row + count] @ right
+            if part := self._pair.part:
+                expert, row, count = part[0], part[1] + first, len(values)
+            else:
+                expert, row = divmod(first + done, self._rows)
+                count = min(len(values) - done, self._rows - row)
+            delta = self._left(expert, range(row, row + count)) @ self._right(expert)
             delta *= self._scale
             values[done : done + count] += delta
             done += count
+
+    def _left(self, expert: int, rows: range) -> np.ndarray:
+        if self._turned:
+            return self._pair.a.block(self._rows_of_a(expert), rows).T
+        return self._pair.b.block(rows, self._columns_of_b(expert))
+
+    def _read_right(self, expert: int) -> np.ndarray:
+        a, b = self._pair.a, self._pair.b
+        if self._turned:
+            return np.ascontiguousarray(b.block(range(b.shape[0]), self._columns_of_b(expert)).T)
+        return a.block(self._rows_of_a(expert), range(a.shape[1]))
+
+    def _rows_of_a(self, expert: int) -> range:
+        rank = self._pair.a.shape[0] // self._pair.experts
+        return range(expert * rank, (expert + 1) * rank)
+
+    def _columns_of_b(self, expert: int) -> range:
+        return range(expert, self._pair.b.shape[1], self._pair.experts)
