@@ -26,15 +26,34 @@ class Counts(Protocol):
     left_out: int
 
 
-def texts(template: Template, table: Table, counts: Counts, note: _Note) -> Iterator[list[str]]:
+def texts(
+    template: Template,
+    table: Table,
+    counts: Counts,
+    note: _Note,
+    *,
+    with_system: bool | None = None,
+    with_history: bool | None = None,
+) -> Iterator[list[str]]:
     """The samples of ``table`` as ``samples.as_text`` makes them, those of a row at once. The table is read once.
 
-    ``note`` hears what a chat log left out.
+    ``note`` hears what a chat log left out. with_system, with_history: whether all samples have that key, as all of a
+    file must; None: if the template needs it.
     """
     if not fits(template, table):
         return
     table = replace(table, values=_counted(table.values, counts))
-    for made in _made(template, table, counts, note):
+    keys = {
+        "with_system": template.has_system if with_system is None else with_system,
+        "with_history": template.has_history if with_history is None else with_history,
+    }
+    if template.cells:
+        every = cells.texts(template, table, **keys)
+    elif template.chat:
+        every = _conversations(template, table, counts, note, keys)
+    else:
+        every = _filled(template, table, counts, keys)
+    for made in every:
         counts.samples += len(made)
         yield made
 
@@ -46,41 +65,27 @@ def _counted(values: Iterable[Sequence[str]], counts: Counts) -> Iterator[Sequen
         yield row
 
 
-def _made(template: Template, table: Table, counts: Counts, note: _Note) -> Iterator[list[str]]:
-    if template.cells:
-        yield from cells.texts(template, table)
-    elif template.chat:
-        yield from _conversations(template, table, counts, note)
-    else:
-        yield from _filled(template, table, counts)
-
-
-def _filled(template: Template, table: Table, counts: Counts) -> Iterator[list[str]]:
+def _filled(template: Template, table: Table, counts: Counts, keys: dict[str, bool]) -> Iterator[list[str]]:
     patterns = fitting(template, table)
     if template.draw:
         table = drawing.drawn(template, table)
-    fill = filling.ready(
-        patterns,
-        table.columns,
-        with_system=template.has_system,
-        with_history=template.has_history,
-        seed=template.seed,
-    )
+    fill_row = filling.ready(patterns, table.columns, seed=template.seed, **keys)
     for values in table.values:
-        made = fill(values)
+        made = fill_row(values)
         counts.left_out += len(patterns) - len(made)
         yield made
 
 
-def _conversations(template: Template, table: Table, counts: Counts, note: _Note) -> Iterator[list[str]]:
+def _conversations(
+    template: Template, table: Table, counts: Counts, note: _Note, keys: dict[str, bool]
+) -> Iterator[list[str]]:
     assert template.chat
     system = {"system": fill(template.system, {})}
     for sample in chat_log.conversations(template.chat, table, note):
         if sample is None:
             counts.left_out += 1
             continue
-        whole = samples.alpaca(sample | system, with_system=template.has_system, with_history=True)
-        yield [samples.as_text(whole)]
+        yield [samples.as_text(samples.alpaca(sample | system, **keys))]
 
 
 @dataclass(frozen=True)

@@ -231,7 +231,7 @@ def _texts(
             if path in request.samples:
                 yield from _taken_over(path, found, report.findings.append, has_system, has_history)
             else:
-                yield from _made(path, request, found, report.findings.append)
+                yield from _made(path, request, found, report.findings.append, has_system, has_history)
         except BadInput as error:
             if path in request.named:
                 raise
@@ -246,12 +246,16 @@ def _storable(path: str) -> str:
     return os.fsencode(path).decode("utf-8", "replace")
 
 
-def _made(path: Path, request: _Request, found: FileReport, note: Note) -> Iterator[list[str]]:
+def _made(
+    path: Path, request: _Request, found: FileReport, note: Note, has_system: bool, has_history: bool
+) -> Iterator[list[str]]:
     """What the template makes of a document: the samples of each row, as ``samples.as_text`` makes them."""
     from tarot_tui.data import applying
 
     for table in tables(path, request.reading, note):
-        yield from applying.texts(request.rules, table, found, note)
+        yield from applying.texts(
+            request.rules, table, found, note, with_system=has_system, with_history=has_history
+        )
 
 
 def _taken_over(

@@ -139,9 +139,9 @@ def _ready(
         sample["system"] = pattern.system or ""
     if with_history:
         sample["history"] = [list(exchange) for exchange in before]
-    text, order = as_format(_marked(sample, places))
+    pieces, order = as_pieces(_marked(sample, places))
     needed = places.needed(*(text for exchange in exchanges for text in exchange))
-    return _Format(text, itemgetter(*order) if order else lambda _cells: (), needed)
+    return _Format(as_format(pieces), itemgetter(*order) if order else lambda _cells: (), needed)
 
 
 def _marked(value: Any, places: _Places) -> Any:
@@ -158,16 +158,15 @@ def mark(place: int) -> str:
     return f"\0{place}\0"
 
 
-def as_format(sample: dict[str, Any]) -> tuple[str, list[int]]:
-    """``samples.as_text`` of a sample with marks in its texts, as a ``%`` format, and the marks' places in order."""
-    order: list[int] = []
+def as_pieces(sample: dict[str, Any]) -> tuple[list[str], list[int]]:
+    """``samples.as_text`` of a sample with marks in its texts: the pieces around the marks, and the marks' places."""
+    parts = _MARK.split(as_text(sample))
+    return parts[::2], [int(place) for place in parts[1::2]]
 
-    def place(found: re.Match[str]) -> str:
-        order.append(int(found[1]))
-        return "%s"
 
-    text = _MARK.sub(place, as_text(sample).replace("%", "%%"))
-    return text, order
+def as_format(pieces: list[str]) -> str:
+    """A ``%`` format with ``%s`` between the pieces."""
+    return "%s".join(piece.replace("%", "%%") for piece in pieces)
 
 
 def _fixed(text: str) -> str:

@@ -158,7 +158,7 @@ def test_the_command_fetches_and_says_what_comes_next(project, server, tarot):
     found = json.loads(out)
     assert code == 0 and found["files"] == ["sources/hub/org--deck/cards.jsonl"] and found["kind"] == "rows"
     assert "next: tarot-tui data build sources/hub/org--deck -o deck" in tarot("fetch", "org/deck")[1]
-    assert "next: tarot-tui data convert sources/hub/org--chat -o chat" in tarot("fetch", "org/chat")[1]
+    assert "next: tarot-tui data build sources/hub/org--chat -o chat" in tarot("fetch", "org/chat")[1]
 
 
 def test_the_command_registers_without_a_download(project, server, tarot):

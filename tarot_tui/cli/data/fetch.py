@@ -74,8 +74,7 @@ def run(args: Namespace) -> int:
             count=len(paths), size=size(choice.size), folder=folder
         ),
     )
-    verb = "convert" if kind == "samples" else "build"
     name = choice.name.split("/")[1]
-    command = f"tarot-tui data {verb} {shlex.quote(folder)} -o {shlex.quote(name)}"
+    command = f"tarot-tui data build {shlex.quote(folder)} -o {shlex.quote(name)}"
     say(args, _("next: {command}").format(command=command))
     return 0
