@@ -32,10 +32,26 @@ found["compute"] = str(model.compute_dtype)
 print(json.dumps(found, default=lambda value: getattr(value, "value", str(value))))
 """
 
+RENDER = """
+import json, sys
+from transformers import AutoTokenizer
+from llamafactory.data.template import parse_template
+tokenizer = AutoTokenizer.from_pretrained(sys.argv[1])
+template = parse_template(tokenizer)
+template.fix_special_tokens(tokenizer)
+said = [{"role": "user", "content": "愚者?"}, {"role": "assistant", "content": "新的開始。"}]
+pairs = []
+for system in ("You read tarot.", ""):
+    before = [{"role": "system", "content": system}] if system else []
+    own = tokenizer.apply_chat_template(before + said, tokenize=False)
+    pairs.append(["".join(map(tokenizer.decode, template.encode_oneturn(tokenizer, said, system or None))), own])
+print(json.dumps(pairs))
+"""
 
-def as_read(path) -> dict:
+
+def asked(code: str, path) -> dict | list:
     done = subprocess.run(
-        [os.environ["LLAMAFACTORY_PYTHON"], "-c", READ, str(path)],
+        [os.environ["LLAMAFACTORY_PYTHON"], "-c", code, str(path)],
         capture_output=True,
         text=True,
         env={**os.environ, "DISABLE_VERSION_CHECK": "1"},
@@ -52,7 +68,7 @@ def test_every_preset_is_read_as_it_is_meant(project, tmp_path, one):
     translated.args["plot_loss"] = False  # its plots want matplotlib, which is beside the point
     path = tmp_path / "train.yaml"
     path.write_text(as_yaml(translated), "utf-8")
-    found = as_read(path)
+    found = asked(READ, path)
     for name, value in translated.args.items():
         if name in ("dataset", "eval_dataset", "lora_target"):
             value = value.split(",")
@@ -60,3 +76,8 @@ def test_every_preset_is_read_as_it_is_meant(project, tmp_path, one):
         value = {"report_to": [], "include_num_input_tokens_seen": "all"}.get(name, value)
         assert found[name] == value, name
     assert found["compute"] == "None"
+
+
+def test_without_a_template_it_trains_on_the_models_own(smollm2):
+    for theirs, own in asked(RENDER, smollm2):
+        assert theirs == own

@@ -22,7 +22,7 @@ from tarot_tui.training.importing.names import BOARD_DEFAULTS, DEFAULTS
 from tarot_tui.training.presets import shown
 from tarot_tui.training.recipe import Recipe, parse_override, validate
 
-# Loss points, checkpoints and held-out rows are judged by the steps as mended, a rank before its alpha.
+# First what a value is by itself; once all are allowed, what they come to together, the steps before what hangs on them.
 _CHECKS: tuple[Check, ...] = (
     method.stage,
     model.model,
@@ -37,6 +37,7 @@ _CHECKS: tuple[Check, ...] = (
     numbers.rank,
     numbers.targets,
     numbers.warmup,
+    keys.allowed,
     numbers.steps,
     numbers.points,
     numbers.held_out,
@@ -79,7 +80,7 @@ def import_text(
         check(draft)
     draft.values.update(chosen)
     method.launcher(draft, given.launcher)
-    recipe = keys.allowed(draft)
+    recipe = keys.recipe_of(draft)
     if recipe is not None:
         draft.say(
             "plan.rest",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ from tarot_tui.findings import Finding, Severity
 from tarot_tui.project import Project
 from tarot_tui.training.device import Device
 from tarot_tui.training.presets import shown
+from tarot_tui.training.recipe import Recipe
 
 
 @dataclass
@@ -31,9 +33,13 @@ class Draft:
         return default if value is None else value
 
     def number(self, name: str) -> float | None:
-        """The recipe's value as a number, None when it is none."""
+        """The recipe's value as a finite number, by default the recipe's own; None when it is none."""
         value = self.values.get(name)
-        return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+        if value is None and not Recipe.model_fields[name].is_required():
+            value = Recipe.model_fields[name].default
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            return None
+        return value
 
     def mend(self, id: str, severity: Severity, text: str, **changes: Any) -> None:
         """Change the recipe's keys, and remember and say why."""

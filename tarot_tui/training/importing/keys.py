@@ -97,8 +97,8 @@ def leftovers(draft: Draft) -> None:
         )
 
 
-def allowed(draft: Draft) -> Recipe | None:
-    """The recipe, its values that are not allowed replaced by the nearest or by the default; None when one is missing."""
+def allowed(draft: Draft) -> None:
+    """Values that a recipe does not allow, replaced by the nearest that it does, or by the default."""
     for field in fields():
         value = draft.values.get(field.name)
         if value is None or field.name in _NEEDED:
@@ -114,6 +114,10 @@ def allowed(draft: Draft) -> Recipe | None:
                 ),
                 **{field.name: type(field.choices[0])(near[0]) if near else field.default},
             )
+
+
+def recipe_of(draft: Draft) -> Recipe | None:
+    """The recipe, None when something is missing that nobody else can know."""
     if any(not draft.values.get(name) for name in _NEEDED):
         return None
     recipe, wrong = judge(draft.values)

@@ -102,24 +102,18 @@ def steps(draft: Draft) -> None:
             "max_samples: {count}: only the first ones of each dataset are learned; without it all are."
         ).format(count=draft.values["max_samples"]),
     )
-    count = _steps(draft, bound)
-    if count and count < _ENOUGH_STEPS and (draft.number("max_steps") or 0) <= 0:
+    count, (rows, batches) = _steps(draft, bound), _batches(draft)
+    epochs = draft.number("num_train_epochs") or 0
+    if count < _ENOUGH_STEPS and draft.number("max_steps") == -1:
         text = _(
             "At most {steps} optimiser steps: {samples} samples at {batch} a step, {epochs:g} times; hardly anything is learned in so few."
-        ).format(
-            steps=count,
-            samples=bound,
-            batch=_batch(draft),
-            epochs=draft.number("num_train_epochs"),
-        )
-        rows = draft.number("per_device_train_batch_size") or 1
-        smaller = max(1, min(int(draft.number("gradient_accumulation_steps") or 1), int(8 // rows)))
+        ).format(steps=count, samples=bound, batch=rows * batches, epochs=epochs)
         draft.mend(
             "steps.few",
             "warning",
             text,
-            gradient_accumulation_steps=smaller,
-            num_train_epochs=max(3.0, draft.number("num_train_epochs") or 0),
+            gradient_accumulation_steps=max(1, min(batches, 8 // rows)),
+            num_train_epochs=max(3.0, epochs),
         )
 
 
@@ -193,16 +187,16 @@ def _most_samples(draft: Draft) -> int:
     return int(limit * len(names)) if limit and limit < 100_000 else 0
 
 
-def _batch(draft: Draft) -> int:
+def _batches(draft: Draft) -> tuple[int, int]:
+    """Samples that are worked on at once, and how often for one step."""
     rows, batches = draft.number("per_device_train_batch_size"), draft.number("gradient_accumulation_steps")
-    return int((rows or 1) * (batches or 1))
+    return int(rows or 1), int(batches or 1)
 
 
 def _steps(draft: Draft, samples: int) -> int:
-    """Optimiser steps over so many samples; 0 when one of the values is no number yet."""
+    """Optimiser steps over so many samples."""
     names = ("per_device_train_batch_size", "gradient_accumulation_steps", "num_train_epochs", "max_steps")
-    values = {name: draft.number(name) for name in names if draft.number(name)}
-    try:
-        return schedule(Recipe.model_validate({"dataset": ["-"], **values}), samples).steps
-    except ValueError:
-        return 0
+    values = {name: draft.number(name) for name in names}
+    # Only their number is wanted, not a list of all checkpoints.
+    recipe = Recipe.model_validate({"dataset": ["-"], "save_steps": 10**9, **values})
+    return schedule(recipe, samples).steps
