@@ -7,10 +7,8 @@ that nothing is used twice and what nobody knows remains.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-
-import numpy as np
 
 from tarot_tui.errors import Refused
 from tarot_tui.export.adapter import Adapter
@@ -175,14 +173,9 @@ class _Reader:
                 del self.left[key]  # peft's copy of what the saved module replaces
                 continue
             change = self.change(name.replace(".modules_to_save.", ".").replace(".base_layer.", "."))
-            if change.replacement and not same_content(change.replacement, self.adapter[key]):
+            if change.replacement and not change.replacement.same(self.adapter[key]):
                 continue
             change.replacement = self.take(key)  # peft saves some tensors under two names
-
-
-def same_content(one: Stored, other: Stored) -> bool:
-    """Whether two stored tensors hold the same numbers."""
-    return np.array_equal(one.read(), other.read())
 
 
 def _incomplete(key: str) -> Refused:
@@ -193,7 +186,7 @@ def _incomplete(key: str) -> Refused:
     )
 
 
-def combine(adapters: list[Adapter], read: Callable[[Adapter], Changes]) -> Changes:
+def combine(adapters: Sequence[Adapter], read: Callable[[Adapter], Changes]) -> Changes:
     """The changes of several adapters together: products and vectors add up, anything else must be one's alone.
 
     Raises Refused when two adapters, or a weight other than 1, ask for what is no sum.

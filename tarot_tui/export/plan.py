@@ -16,7 +16,7 @@ import numpy as np
 
 from tarot_tui.errors import Refused
 from tarot_tui.export.adapter import Adapter, Weighted, check_base
-from tarot_tui.export.forms import Change, Changes, combine, read_forms, same_content
+from tarot_tui.export.forms import Change, Changes, combine, read_forms
 from tarot_tui.export.products import Layout
 from tarot_tui.export.safetensors_file import FLOATS, Checkpoint
 from tarot_tui.locale import _
@@ -81,13 +81,31 @@ def make_plan(base: Checkpoint, adapters: Sequence[Adapter], config: dict[str, A
     """
     shapes = {name: base[name].shape for name in base}
     model_type = str(config.get("model_type", ""))
-    changes = combine(list(adapters), lambda adapter: read_forms(adapter, shapes, model_type))
+
+    def read(adapter: Adapter) -> Changes:
+        changes = read_forms(adapter, shapes, model_type)
+        _forget_copies(changes, base)
+        return changes
+
+    changes = combine(adapters, read)
     plan = Plan(dict(sorted(changes.items())))
     _settle_tie(plan, base, config)
     for name, change in plan.changes.items():
         _check(name, change, plan, base)
     _settle_vocabulary(plan, base)
     return plan
+
+
+def _forget_copies(changes: Changes, base: Checkpoint) -> None:
+    """peft saves the weight of a targeted embedding or output layer beside its LoRA; the base's own, if equal, serves."""
+    for name, change in changes.items():
+        copy, own = change.replacement, _embedding(base) if name == _HEAD and name not in base else name
+        if copy and change.products and own in base and {copy.dtype, base[own].dtype} <= set(FLOATS):
+            change.replacement = None if base.where[own].same(own, copy.file, copy.name) else copy
+
+
+def _embedding(base: Checkpoint) -> str | None:
+    return next((name for name in base if name.endswith(_EMBEDDINGS)), None)
 
 
 def _settle_tie(plan: Plan, base: Checkpoint, config: dict[str, Any]) -> None:
@@ -100,7 +118,7 @@ def _settle_tie(plan: Plan, base: Checkpoint, config: dict[str, Any]) -> None:
     text = config.get("text_config") or {}
     # The library's default, which configurations may leave out, is to tie.
     tied = config.get("tie_word_embeddings", text.get("tie_word_embeddings", True))
-    embedding = next((name for name in base if name.endswith(_EMBEDDINGS)), None)
+    embedding = _embedding(base)
     if not tied or embedding is None:
         return
     input_side, output_side = plan.changes.get(embedding), plan.changes.get(_HEAD)
@@ -131,13 +149,11 @@ def _equal(one: Change | None, other: Change | None) -> bool:
         return False
     if bool(one.replacement) != bool(other.replacement) or len(one.products) != len(other.products):
         return False
-    if one.replacement and other.replacement and not same_content(one.replacement, other.replacement):
+    if one.replacement and other.replacement and not one.replacement.same(other.replacement):
         return False
     if [at for at, _rows in one.tokens] != [at for at, _rows in other.tokens]:
         return False
-    if not all(
-        same_content(rows, more) for (_a, rows), (_b, more) in zip(one.tokens, other.tokens, strict=True)
-    ):
+    if not all(rows.same(more) for (_a, rows), (_b, more) in zip(one.tokens, other.tokens, strict=True)):
         return False
     return all(
         p.scale == q.scale and all(np.array_equal(f, g) for f, g in zip(_sides(p), _sides(q), strict=True))

@@ -32,6 +32,10 @@ class Stored:
         """All of it, in float32."""
         return self.file.read(self.name)
 
+    def same(self, other: Stored) -> bool:
+        """Whether ``other`` holds the same numbers; memory does not grow with them."""
+        return self.file.same(self.name, other.file, other.name)
+
     def block(self, rows: range, columns: range) -> np.ndarray:
         """Some ``rows`` (of step 1) and ``columns`` of a matrix, in float32; reads little more than what is wanted."""
         tensor, width = self.file.tensors[self.name], ITEM_SIZE[self.dtype]

@@ -29,6 +29,7 @@ ITEM_SIZE = {
 #: The dtypes that a merge can compute with.
 FLOATS = ("F32", "F16", "BF16")
 _LONGEST_HEADER = 100_000_000  # the reference implementation's limit
+_COMPARED = 1 << 20  # bytes of float32 at a time
 INDEX = "model.safetensors.index.json"
 
 
@@ -117,6 +118,22 @@ class SafetensorsFile:
         """The whole tensor in float32."""
         tensor = self.tensors[name]
         return decode(self.bytes_at(tensor.start, tensor.size), tensor.dtype).reshape(tensor.shape)
+
+    def same(self, name: str, other: SafetensorsFile, other_name: str) -> bool:
+        """Whether the tensor ``name`` holds the numbers of ``other_name`` in ``other``, compared a piece at a time."""
+        one, two = self.tensors[name], other.tensors[other_name]
+        if one.shape != two.shape:
+            return False
+        step = _COMPARED // 4
+        for first in range(0, math.prod(one.shape), step):
+            count = min(step, math.prod(one.shape) - first)
+            if not np.array_equal(self._elements(one, first, count), other._elements(two, first, count)):
+                return False
+        return True
+
+    def _elements(self, tensor: Tensor, first: int, count: int) -> np.ndarray:
+        width = ITEM_SIZE[tensor.dtype]
+        return decode(self.bytes_at(tensor.start + first * width, count * width), tensor.dtype)
 
     def close(self) -> None:
         """Give the descriptor back."""
