@@ -1,16 +1,17 @@
-"""``tarot-tui export RUN [--quant q4_k_m,q8_0] [--merge] [-o NAME]``, or ``export --base MODEL -o NAME``"""
+"""``tarot-tui export RUN [--quant q4_k_m,q8_0] [--merge] [-o NAME] [--dry-run]``, or ``export --base MODEL -o NAME``"""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from tarot_tui.cli.output import emit, findings, project_of, say
+from tarot_tui.cli.output import emit, findings, project_of, say, table
 from tarot_tui.cli.progress import Progress
 from tarot_tui.errors import BadInput
 from tarot_tui.export.kquants import QUANTS
 from tarot_tui.locale import _
 from tarot_tui.project import Project
+from tarot_tui.text import size
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -37,6 +38,11 @@ def arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("-o", "--output", metavar="NAME", help=_("the model's name (default: the run's)"))
     parser.add_argument("--replace", action="store_true", help=_("replace a model of that name"))
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help=_("say what would happen to which tensors and how much would be written, and write nothing"),
+    )
 
 
 def run(args: Namespace) -> int:
@@ -46,6 +52,8 @@ def run(args: Namespace) -> int:
     project = project_of(args)
     if bool(args.run) == bool(args.base):
         raise BadInput(_("Say what to export: either a RUN or --base MODEL."))
+    if args.dry_run:
+        return _dry_run(args, project)
     job = _launch_base(args, project) if args.base else _launch(args, project)
     say(args, _("Exporting as {job}; it goes on when this terminal is closed.").format(job=job.name))
     with Progress(args) as progress:
@@ -57,6 +65,31 @@ def run(args: Namespace) -> int:
     else:
         say(args, closing_words(job, ended))
     return ended.exit_code if ended.state == "failed" and ended.exit_code in (2, 3) else exit_code(ended)
+
+
+def _dry_run(args: Namespace, project: Project) -> int:
+    from tarot_tui.export.adapter import Weighted
+    from tarot_tui.export.launch import check_quants, default_quant, find_trained
+    from tarot_tui.export.summary import preview
+    from tarot_tui.jobs.find import resolve
+    from tarot_tui.training.base import locate
+
+    if args.base:
+        _refuse_merge_without_adapter(args)
+        base, adapters = locate(args.base, lambda line: say(args, line), project.root), []
+    else:
+        trained = find_trained(resolve(project, args.run, "train"))
+        base, adapters = trained.base, [Weighted(trained.adapter)]
+    quants = check_quants(_quants(args)) or ([] if args.merge else [default_quant(base)])
+    found = preview(base, adapters, quants, args.merge)
+    if args.json:
+        emit({"base": str(base), "adapters": [str(one.folder) for one in adapters], **found.as_dict()})
+        return 0
+    rows = [(group.pattern, str(group.count), group.what, size(group.size)) for group in found.groups]
+    say(args, *table(rows, (_("tensors"), _("count"), _("what happens"), _("bytes"))))
+    for name, count in found.sizes.items():
+        say(args, _("{name}: about {size} to write.").format(name=name, size=size(count)))
+    return 0
 
 
 def _launch(args: Namespace, project: Project) -> Path:
@@ -75,10 +108,14 @@ def _launch_base(args: Namespace, project: Project) -> Path:
     from tarot_tui.export.launch import launch_base
     from tarot_tui.training.base import locate
 
-    if args.merge:
-        raise BadInput(_("--merge needs a run: without an adapter there is nothing to merge."))
+    _refuse_merge_without_adapter(args)
     base = locate(args.base, lambda line: say(args, line), project.root)
     return launch_base(project, base, _quants(args), args.output or base.name, replace=args.replace)
+
+
+def _refuse_merge_without_adapter(args: Namespace) -> None:
+    if args.merge:
+        raise BadInput(_("--merge needs a run: without an adapter there is nothing to merge."))
 
 
 def _quants(args: Namespace) -> list[str]:
