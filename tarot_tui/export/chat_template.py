@@ -38,14 +38,19 @@ class ChatTemplate:
     def __post_init__(self) -> None:
         self._compiled = _compile(self.source, self.now)
 
-    def render(self, messages: Messages, *, prompt: bool = True) -> str:
-        """The text of ``messages``, with the beginning of an answer when ``prompt``. Raises CannotRender."""
+    def render(self, messages: Messages, *, prompt: bool = True, thinking: bool | None = None) -> str:
+        """The text of ``messages``, with the beginning of an answer when ``prompt``. Raises CannotRender.
+
+        thinking: what the template is told of ``enable_thinking``; None leaves that to it, as training does.
+        """
+        told = {} if thinking is None else {"enable_thinking": thinking}
         try:
             return self._compiled.render(
                 messages=[dict(message) for message in messages],
                 tools=None,
                 documents=None,
                 add_generation_prompt=prompt,
+                **told,
                 **self.tokens,
             )
         except Exception as error:  # a template may raise anything, also through the sandbox

@@ -21,7 +21,7 @@ _TEXTS = (
     "[INST] <|im_end|> </s> <|eot_id|> <end_of_turn> <bos> ### User:",
     " \n ",
     "<think>\nLet me see.\n</think>\n\n It is </think>\nso. ",
-    "\n\n A thought </think> first, <think> then another. ",
+    "\n\n A thought</think>First, </think><think> then another. ",
     "",
     "many words " * 100,
 )

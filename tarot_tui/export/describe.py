@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tarot_tui.errors import TarotError
-from tarot_tui.export.chat_template import CannotRender, Messages, json_object, load, trained_with
+from tarot_tui.export.chat_template import Messages, json_object, trained_with
+from tarot_tui.export.probes import probes
 from tarot_tui.export.template import TemplateReport, template_of
 from tarot_tui.findings import Finding
 from tarot_tui.locale import _
@@ -18,11 +19,6 @@ if TYPE_CHECKING:
 #: Ollama's own default; a smaller num_ctx would cut conversations that the model can hold.
 _CONTEXT = 4096
 _LICENSE_LIMIT = 100_000
-_QUESTIONS = (
-    ("What does The Fool mean?",),
-    ("塔羅牌「愚者」正位的含義是什麼？", "新的開始。", "逆位呢？"),
-    ("1", "2 {{ x }}", "3\n\n4", "5", "6"),
-)
 
 
 def facts(export: Export, adds_bos: bool | None) -> dict[str, Any]:
@@ -54,7 +50,7 @@ def facts(export: Export, adds_bos: bool | None) -> dict[str, Any]:
         "stops": list(report.stops),
         "parameters": {"num_ctx": context(export.base, request.get("cutoff_len"))},
         "license": license_of(export.base),
-        "conversations": conversations(tokenizer, report, system),
+        "conversations": probes(tokenizer, report, system),
         "findings": [finding.as_dict() for finding in findings],
     }
 
@@ -106,26 +102,6 @@ def license_of(base: Path) -> str:
         return ""
     match = re.search(r"\A---\n.*?^license: *([\w.+-]+) *$.*?^---$", card, re.DOTALL | re.MULTILINE)
     return match[1] if match else ""
-
-
-def conversations(tokenizer: Path, report: TemplateReport, system: str) -> list[dict[str, Any]]:
-    """Some chats with the text that the tokenizer makes of them, as the runtime will get it: without a BOS it adds."""
-    try:
-        jinja = load(tokenizer)
-        bos = jinja.tokens.get("bos_token", "")
-        found = []
-        for contents in _QUESTIONS:
-            messages: Messages = [{"role": "system", "content": system}] if system else []
-            messages += [
-                {"role": "assistant" if i % 2 else "user", "content": text} for i, text in enumerate(contents)
-            ]
-            text = jinja.render(messages)
-            found.append(
-                {"messages": messages, "prompt": text.removeprefix(bos) if report.bos == "runtime" else text}
-            )
-        return found
-    except (TarotError, CannotRender):
-        return []
 
 
 def _about_template(report: TemplateReport) -> list[Finding]:

@@ -55,8 +55,9 @@ def markers(turns: int, *, system: bool = False) -> Messages:
 
 
 def system_mode(jinja: ChatTemplate) -> SystemMode:
-    """Where the template puts a system prompt. Raises CannotRender when it renders no conversation at all."""
-    jinja.render(markers(2))
+    """Where the template puts a system prompt. Raises CannotRender when it cannot render a plain conversation."""
+    for turns in (1, 2):
+        jinja.render(markers(turns))
     try:
         text = jinja.render(markers(2, system=True))
     except CannotRender:
@@ -88,6 +89,11 @@ def extract(jinja: ChatTemplate, skip: int, mode: SystemMode) -> Slots:
             raise Unconvertible(_("the system prompt changes the text before it"))
         return replace(plain, system_start=before.removeprefix(start), system_end=after)
     return plain
+
+
+def after_answer(jinja: ChatTemplate) -> str:
+    """What the template writes behind a past answer, and all that follows; empty where it does not print the answer."""
+    return jinja.render(markers(2)).partition(ANSWERS[0])[2]
 
 
 def trimmed_roles(jinja: ChatTemplate, mode: SystemMode) -> tuple[str, ...]:

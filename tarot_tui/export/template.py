@@ -20,6 +20,7 @@ from tarot_tui.export.slots import (
     ANSWERS,
     SystemMode,
     Unconvertible,
+    after_answer,
     extract,
     go_source,
     left_out_thoughts,
@@ -29,6 +30,7 @@ from tarot_tui.export.slots import (
     trimmed_roles,
 )
 from tarot_tui.export.special import eos_tokens, runtime_adds_bos, stop_after_answer
+from tarot_tui.export.thinking import about_thinking
 from tarot_tui.findings import Finding
 from tarot_tui.locale import _
 from tarot_tui.text import one_line
@@ -117,26 +119,27 @@ def template_of(
                 reason=error
             )
         return TemplateReport(None, stops=stops, ollama=None, reason=reason)
+    stops = tuple(dict.fromkeys([*stop_after_answer(after_answer(jinja), tokenizer), *stops]))
     bos = jinja.tokens.get("bos_token", "")
     prints_bos = bool(bos) and jinja.render(markers(1)).startswith(bos)
     # A GGUF of ours asks for no BOS that the template does not print.
     runtime_bos = adds_bos if adds_bos is not None else prints_bos and runtime_adds_bos(tokenizer)
     who: Any = "runtime" if runtime_bos else "template" if prints_bos else "nobody"
-    about = _about_mode(mode)
+    about = [*_about_mode(mode), *about_thinking(jinja, mode)]
     if runtime_bos and bos and not prints_bos:
         text = _("The runtime puts a {bos} before every prompt, and the chat template does not print one.")
         about.append(Finding("template.bos_added", "warning", text.format(bos=one_line(bos, 30))))
     try:
         _refuse_dates(jinja)
         skip = len(bos) if prints_bos and runtime_bos else 0
-        rendering, source = _convert(jinja, skip, mode, tokenizer, stops)
+        rendering, source = _convert(jinja, skip, mode, stops)
     except (CannotRender, Unconvertible) as error:
         reason = _("The chat template cannot be turned into Ollama's exactly: {reason}.").format(reason=error)
         return TemplateReport(None, mode, stops, bos=who, ollama=JINJA_SINCE, reason=reason, findings=about)
     return TemplateReport(
         source,
         mode,
-        rendering.stops,
+        stops,
         rendering.roles,
         rendering.thoughts,
         who,
@@ -159,11 +162,10 @@ def trained_without_bos(tokenizer: Path) -> bool:
 
 
 def _convert(
-    jinja: ChatTemplate, skip: int, mode: SystemMode, tokenizer: Path, stops: tuple[str, ...]
+    jinja: ChatTemplate, skip: int, mode: SystemMode, stops: tuple[str, ...]
 ) -> tuple[Rendering, str]:
     slots = extract(jinja, skip, mode)
     thoughts = left_out_thoughts(jinja)
-    stops = tuple(dict.fromkeys([*stop_after_answer(slots.turn, tokenizer), *stops]))
     rendering = Rendering(jinja, skip, mode, trimmed_roles(jinja, mode), thoughts, stops)
     source = go_source(replace(slots, thinks=thoughts is not None))
     if difference := check(source, rendering):

@@ -47,6 +47,7 @@ def test_each_familys_template_is_converted_and_understood_or_refused(name, tmp_
     family = FAMILIES[name]
     report = template_of(folder_of(family, tmp_path))
     assert report.system_mode == family.mode
+    assert report.stops == tuple(dict.fromkeys([family.end, family.eos]))
     no_system = any(finding.id == "template.no_system" for finding in report.findings)
     assert no_system == (family.mode in ("ignored", "unsupported"))
     if family.reason:
@@ -55,7 +56,6 @@ def test_each_familys_template_is_converted_and_understood_or_refused(name, tmp_
     else:
         assert report.template and report.reason == ""
         assert list(report.trimmed) == family.trimmed and report.thoughts == family.thoughts
-        assert report.stops == tuple(dict.fromkeys([family.end, family.eos]))
         assert report.ollama == ("" if family.thoughts is None else "0.9.0")
 
 

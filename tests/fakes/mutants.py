@@ -30,7 +30,7 @@ def held_out(
     texts = (*_TEXTS, *lookalikes, *(f"a{token}b" for token in lookalikes))
 
     def text() -> str:
-        return "".join(chosen.choices(texts, k=chosen.choice([1, 1, 3])))
+        return " ".join(chosen.choices(texts, k=chosen.choice([1, 1, 3])))
 
     for number in range(count):
         contents = [text() for _turn in range(2 * (1 + number % _TURNS) - 1)]
