@@ -60,6 +60,13 @@ def convert(
     check_name(project, name, replace=replace)
     source = _source(project, what, name)
     has_system, has_history = _keys(source) if to == "alpaca" else (False, False)
+    if lines and has_history:
+        # Its reader takes the type of a column from the first 10 MB of lines, and an empty history has none.
+        raise BadInput(
+            _(
+                "LLaMA-Factory may fail on Alpaca lines of which some have a history: use --to messages, or leave --jsonl out."
+            )
+        )
     path = project.data / (f"{name}.jsonl" if lines else f"{name}.json")
     report = Converted(name, path)
     checked, lost = source.checked(), _Lost(to)

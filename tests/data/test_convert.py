@@ -34,7 +34,7 @@ def test_files_come_back_the_same_by_way_of_every_form(tmp_path_factory, made, l
     source = project.sources / "s.json"
     source.write_text(json.dumps(made), "utf-8")
     there = convert.convert(project, str(source), "there", form, lines=lines)
-    back = convert.convert(project, "there", "back", "alpaca", lines=not lines)
+    back = convert.convert(project, "there", "back", "alpaca")
     assert there.findings == back.findings == []
     assert dataset.load(project, "back") == made
     assert dataset.conversations(project, "there") == dataset.conversations(project, "back")
@@ -135,3 +135,14 @@ def test_what_cannot_be_converted_is_one_sentence(project, tarot, written, what)
     path = written("rows.json", '[{"a": 1}]').parent / what
     code, _out, err = tarot("convert", path if path.exists() else what, "--to", "alpaca", "-o", "n")
     assert code == 2 and err.count("\n") == 1
+
+
+def test_lines_that_its_reader_may_fail_on_are_not_written(project, tarot, written):
+    many = [{"instruction": "q", "output": "a"}, {"instruction": "r", "output": "b", "history": [["q", "a"]]}]
+    path = written("s.json", json.dumps(many))
+    code, _out, err = tarot("convert", path, "--to", "alpaca", "--jsonl", "-o", "n")
+    assert code == 2 and "--to messages" in err and not (project.data / "n.jsonl").exists()
+    assert (
+        tarot("convert", written("t.json", json.dumps(many[:1])), "--to", "alpaca", "--jsonl", "-o", "n")[0]
+        == 0
+    )
