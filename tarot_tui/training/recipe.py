@@ -39,6 +39,20 @@ def _names(value: Any) -> Any:
     return [] if value is None else value
 
 
+def _shares(value: Any) -> Any:
+    """Numbers with commas between them, as LLaMA-Factory writes them."""
+    if value is None:
+        return None
+    parts = (
+        value.split(",") if isinstance(value, str) else value if isinstance(value, list | tuple) else [value]
+    )
+    shares = [float(part) for part in parts]
+    if not all(0 < share < float("inf") for share in shares):
+        raise ValueError("chances above zero are needed")
+    return ",".join(f"{share:g}" for share in shares)
+
+
+Shares = Annotated[str | None, BeforeValidator(_shares)]
 Whole = Annotated[int, BeforeValidator(_number)]
 Real = Annotated[float, BeforeValidator(_number)]
 Names = Annotated[list[str], BeforeValidator(_names)]
@@ -72,6 +86,17 @@ class Recipe(BaseModel):
     adapter_name_or_path: str | None = _p(
         None,
         N_("Go on from this adapter (a run's folder, from 'tarot-tui continue') instead of a fresh one."),
+        min_length=1,
+    )
+    mix_strategy: Literal["concat", "interleave_under", "interleave_over"] = _p(
+        "concat",
+        N_(
+            "Several datasets: one after the other, or mixed until the first is used up (under) or until all are (over)."
+        ),
+    )
+    interleave_probs: Shares = _p(
+        None,
+        N_("With a mix: the chance of each dataset, such as 0.7,0.3; each in turn when empty."),
         min_length=1,
     )
     eval_dataset: Names = _p([], N_("Datasets that are only measured on, never learned."))
@@ -157,6 +182,11 @@ class Recipe(BaseModel):
     logging_steps: Whole = _p(1, N_("Steps between two points of the loss curve."), ge=1)
     save_steps: Whole = _p(100, N_("Steps between two checkpoints."), ge=1)
     save_total_limit: Whole = _p(2, N_("Checkpoints that are kept; older ones are deleted."), ge=1)
+
+    @property
+    def probabilities(self) -> list[float] | None:
+        """``interleave_probs`` as numbers."""
+        return [float(part) for part in self.interleave_probs.split(",")] if self.interleave_probs else None
 
     @property
     def alpha(self) -> int:
@@ -267,6 +297,7 @@ def judge(
         wrong.append(
             _("{file}: bf16 and fp16 cannot both be true: choose one.").format(file=source.get("bf16", where))
         )
+    wrong += _wrong_mix(recipe, source.get("interleave_probs", where))
     if recipe.max_steps == 0:
         wrong.append(
             _("{file}: max_steps must be -1 (no limit) or at least 1.").format(
@@ -274,6 +305,25 @@ def judge(
             )
         )
     return (None if wrong else recipe), wrong
+
+
+def _wrong_mix(recipe: Recipe, where: str) -> list[str]:
+    """What LLaMA-Factory's own rules for chances object to."""
+    if recipe.probabilities is None:
+        return []
+    if recipe.mix_strategy == "concat":
+        return [
+            _("{file}: interleave_probs needs mix_strategy interleave_under or interleave_over.").format(
+                file=where
+            )
+        ]
+    if len(recipe.probabilities) != len(recipe.dataset):
+        return [
+            _("{file}: interleave_probs has {count} numbers, and there are {datasets} datasets.").format(
+                file=where, count=len(recipe.probabilities), datasets=len(recipe.dataset)
+            )
+        ]
+    return []
 
 
 def dump(recipe: Recipe) -> str:

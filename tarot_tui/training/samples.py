@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import random
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tarot_tui.data.split import position
 from tarot_tui.project import Project
 from tarot_tui.training.encode import Conversation, Sample, encode
+from tarot_tui.training.mixing import mixed
 from tarot_tui.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Samples:
-    """train: what is learned, in the order of the datasets. evaluation: what is only measured on.
+    """train: what is learned, in the order of the datasets or mixed. evaluation: what is only measured on.
 
     empty: samples that the cut left nothing to learn of; they are in neither.
     sha256: of each dataset's conversations as used, by its name.
@@ -40,19 +40,19 @@ def prepare(project: Project, recipe: Recipe, tokenizer: PreTrainedTokenizerBase
     Raises BadInput for an unknown or broken dataset, Refused when the model's chat template cannot render one.
     """
     sha256: dict[str, str] = {}
+    empty: list[Sample] = []
 
-    def read(names: Sequence[str]) -> list[Sample]:
-        samples: list[Sample] = []
-        for name in names:
-            found = _conversations(project, name, recipe.max_samples)
-            sha256[name] = _digest(found)
-            samples += encode(tokenizer, found, recipe.cutoff_len)
-        return samples
+    def read(name: str) -> list[tuple[Conversation, Sample]]:
+        found = _conversations(project, name, recipe.max_samples)
+        sha256[name] = _digest(found)
+        encoded = encode(tokenizer, found, recipe.cutoff_len)
+        empty.extend(sample for sample in encoded if not sample.supervised)
+        return [pair for pair in zip(found, encoded, strict=True) if pair[1].supervised]
 
-    train, evaluation = read(recipe.dataset), read(recipe.eval_dataset)
-    empty = [sample for sample in train + evaluation if not sample.supervised]
-    train, held_out = _hold_out([sample for sample in train if sample.supervised], recipe)
-    evaluation = [sample for sample in evaluation if sample.supervised] + held_out
+    # What is held out is taken before the mix, which may repeat samples: none is both learned and measured on.
+    train, held_out = _hold_out([read(name) for name in recipe.dataset], recipe.val_size)
+    evaluation = [sample for name in recipe.eval_dataset for _said, sample in read(name)] + held_out
+    train = mixed(train, recipe.mix_strategy, recipe.probabilities, recipe.seed)
     return Samples(train, evaluation, empty, sha256)
 
 
@@ -70,12 +70,27 @@ def _digest(conversations: list[Conversation]) -> str:
     return digest.hexdigest()
 
 
-def _hold_out(samples: list[Sample], recipe: Recipe) -> tuple[list[Sample], list[Sample]]:
-    """``val_size`` of the samples, chosen by the seed, taken out of the rest, whose order is kept."""
-    count = round(recipe.val_size * len(samples)) if recipe.val_size < 1 else int(recipe.val_size)
-    count = min(count, len(samples))
-    chosen = set(random.Random(recipe.seed).sample(range(len(samples)), count))
-    return (
-        [sample for index, sample in enumerate(samples) if index not in chosen],
-        [samples[index] for index in sorted(chosen)],
+def _hold_out(
+    datasets: list[list[tuple[Conversation, Sample]]], val_size: float
+) -> tuple[list[list[Sample]], list[Sample]]:
+    """``val_size`` of the samples taken out of the rest, whose order is kept.
+
+    They are those that come first by what is asked in them (:func:`tarot_tui.data.split.position`): the same ones
+    whatever the seed and the order, and nearly the same when samples are added.
+    """
+    placed = (
+        sorted(
+            (position(said), which, number)
+            for which, found in enumerate(datasets)
+            for number, (said, _sample) in enumerate(found)
+        )
+        if val_size
+        else []
     )
+    count = round(val_size * len(placed)) if val_size < 1 else int(val_size)
+    chosen = {(which, number) for _position, which, number in placed[:count]}
+    train = [
+        [sample for number, (_said, sample) in enumerate(found) if (which, number) not in chosen]
+        for which, found in enumerate(datasets)
+    ]
+    return train, [datasets[which][number][1] for which, number in sorted(chosen)]

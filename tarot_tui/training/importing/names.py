@@ -15,6 +15,7 @@ _THEIRS = {
     "adapter_name_or_path", "additional_target", "bf16", "cutoff_len", "dataset", "early_stopping_steps", "eval_dataset",
     "enable_liger_kernel", "finetuning_type", "fp16", "gradient_accumulation_steps", "learning_rate",
     "load_best_model_at_end", "logging_steps", "lora_alpha", "lora_dropout", "lora_rank", "lora_target",
+    "interleave_probs", "mix_strategy",
     "loraplus_lr_ratio", "lr_scheduler_type", "mask_history", "max_grad_norm", "max_samples", "max_steps",
     "metric_for_best_model", "model_name_or_path", "neat_packing", "neftune_noise_alpha", "num_train_epochs", "optim",
     "packing", "per_device_train_batch_size", "quantization_bit", "report_to", "save_steps", "save_total_limit", "seed",
