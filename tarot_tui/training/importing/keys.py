@@ -5,6 +5,8 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import Any
 
+from pydantic import ValidationError
+
 from tarot_tui.locale import _
 from tarot_tui.text import one_line
 from tarot_tui.training.importing.draft import Draft
@@ -103,8 +105,7 @@ def allowed(draft: Draft) -> None:
         value = draft.values.get(field.name)
         if value is None or field.name in _NEEDED:
             continue
-        recipe, _wrong = judge({"dataset": ["-"], field.name: value})
-        if recipe is None:
+        if not _allows(field.name, value):
             near = get_close_matches(str(value), map(str, field.choices), 1, 0.5)
             draft.mend(
                 f"{field.name}.not_allowed",
@@ -114,6 +115,15 @@ def allowed(draft: Draft) -> None:
                 ),
                 **{field.name: type(field.choices[0])(near[0]) if near else field.default},
             )
+
+
+def _allows(name: str, value: Any) -> bool:
+    """Whether the key may have this value, whatever the others have."""
+    try:
+        Recipe.model_validate({"dataset": ["-"], name: value})
+    except ValidationError:
+        return False
+    return True
 
 
 def recipe_of(draft: Draft) -> Recipe | None:
