@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from pathlib import Path
+from typing import Any
 
-from tarot_tui.errors import BadInput, TarotError
 from tarot_tui.hub.launch import on_disk
-from tarot_tui.jobs import worker
-from tarot_tui.jobs.spec import read_spec
+from tarot_tui.jobs import task, worker
 from tarot_tui.locale import _
 from tarot_tui.training.base import locate
 
@@ -17,20 +17,15 @@ _SECONDS = 1.0
 
 
 def main() -> int:
-    """Run the job and return its exit code; the last line of the log is then the reason."""
-    try:
-        folder = worker.job_dir()
-        if folder is None:
-            raise BadInput(_("This is the worker of a download: start one with 'tarot-tui models get NAME'."))
-        request = read_spec(folder)["request"]
-        threading.Thread(target=_tell, args=(request["name"], request["size"]), daemon=True).start()
-        found = locate(request["name"], lambda line: print(line, flush=True))
-    except TarotError as error:
-        print(error, file=sys.stderr, flush=True)
-        return error.exit_code
+    """Run the job and return its exit code."""
+    return task.main(_run, _("This is the worker of a download: start one with 'tarot-tui models get NAME'."))
+
+
+def _run(_folder: Path, request: dict[str, Any]) -> dict[str, Any]:
+    threading.Thread(target=_tell, args=(request["name"], request["size"]), daemon=True).start()
+    found = locate(request["name"], lambda line: print(line, flush=True))
     worker.progress(request["size"], request["size"], "bytes", request["name"])
-    worker.result("finished", folder=str(found))
-    return 0
+    return {"folder": str(found)}
 
 
 def _tell(name: str, total: int) -> None:

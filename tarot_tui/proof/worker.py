@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from tarot_tui import __version__
-from tarot_tui.errors import BadInput, TarotError
+from tarot_tui.errors import BadInput
 from tarot_tui.export.release import Release, read_release
-from tarot_tui.jobs import worker
-from tarot_tui.jobs.spec import read_spec
+from tarot_tui.jobs import task, worker
 from tarot_tui.locale import _
 from tarot_tui.project import Project, write_text
 from tarot_tui.proof import reference, served
@@ -26,28 +25,16 @@ FILE, PAGE = "proof.json", "PROOF.md"
 _FORMAT = 1
 
 
-class _Stopped(Exception):
-    """Somebody asked this job to stop; a proof is whole or it is none."""
-
-
 def main() -> int:
-    """Run the job and return its exit code; the last line of the log is then the reason."""
-    try:
-        folder = worker.job_dir()
-        if folder is None:
-            raise BadInput(_("This is the worker of a proof: start one with 'tarot-tui release proof NAME'."))
-        request = read_spec(folder)["request"]
-        project = Project(Path(request["project"]))
-        proof = prove(project, read_release(project, request["name"]), cheap=request["cheap"])
-    except _Stopped:
-        worker.result("stopped")
-    except TarotError as error:
-        print(error, file=sys.stderr, flush=True)
-        return error.exit_code
-    else:
-        print(proof["verdict"], flush=True)
-        worker.result("finished", verdict=proof["verdict"])
-    return 0
+    """Run the job and return its exit code."""
+    return task.main(_run, _("This is the worker of a proof: start one with 'tarot-tui release proof NAME'."))
+
+
+def _run(_folder: Path, request: dict[str, Any]) -> dict[str, Any]:
+    project = Project(Path(request["project"]))
+    proof = prove(project, read_release(project, request["name"]), cheap=request["cheap"])
+    print(proof["verdict"], flush=True)
+    return {"verdict": proof["verdict"]}
 
 
 def prove(project: Project, release: Release, *, cheap: bool) -> dict[str, Any]:
@@ -181,8 +168,7 @@ def _say(what: str) -> None:
 
 
 def _progress(done: int, total: int | None) -> None:
-    if worker.stop_requested():
-        raise _Stopped
+    task.stop_if_asked()
     worker.progress(done, total, "pieces", _doing)
 
 

@@ -6,9 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tarot_tui.errors import BadInput, TarotError
-from tarot_tui.jobs import worker
-from tarot_tui.jobs.spec import read_spec
+from tarot_tui.jobs import task, worker
 from tarot_tui.locale import _
 from tarot_tui.project import Project, write_text
 from tarot_tui.publish.contents import Contents, Item, collect
@@ -16,25 +14,12 @@ from tarot_tui.publish.contents import Contents, Item, collect
 _TEXTS = "texts"
 
 
-class _Stopped(Exception):
-    """Somebody asked this job to stop; what arrived is not sent again."""
-
-
 def main() -> int:
-    """Run the job and return its exit code; the last line of the log is then the reason."""
-    try:
-        folder = worker.job_dir()
-        if folder is None:
-            raise BadInput(_("This is the worker of a publication: start one with 'tarot-tui publish NAME'."))
-        address = run(folder, read_spec(folder)["request"])
-    except _Stopped:
-        worker.result("stopped")
-    except TarotError as error:
-        print(error, file=sys.stderr, flush=True)
-        return error.exit_code
-    else:
-        worker.result("finished", address=address)
-    return 0
+    """Run the job and return its exit code."""
+    return task.main(
+        lambda folder, request: {"address": run(folder, request)},
+        _("This is the worker of a publication: start one with 'tarot-tui publish NAME'."),
+    )
 
 
 def run(folder: Path, request: dict[str, Any]) -> str:
@@ -70,8 +55,7 @@ _said = ""
 
 def _report(what: str, done: int, total: int) -> None:
     global _said
-    if worker.stop_requested():
-        raise _Stopped
+    task.stop_if_asked()
     if what != _said:
         _said = what
         print(what, flush=True)

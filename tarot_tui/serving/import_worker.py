@@ -9,19 +9,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tarot_tui.errors import BadInput, TarotError
 from tarot_tui.export.release import read_release
-from tarot_tui.jobs import worker
-from tarot_tui.jobs.spec import read_spec
+from tarot_tui.jobs import task, worker
 from tarot_tui.locale import _
 from tarot_tui.project import Project
 from tarot_tui.serving.importing import import_release
 from tarot_tui.serving.ollama import Ollama
 from tarot_tui.text import one_line
-
-
-class _Stopped(Exception):
-    """Somebody asked this job to stop."""
 
 
 class _Report:
@@ -31,8 +25,7 @@ class _Report:
         self._said = ""
 
     def __call__(self, what: str, done: int | None, total: int | None) -> None:
-        if worker.stop_requested():
-            raise _Stopped
+        task.stop_if_asked()
         what = one_line(what, 200)
         if what != self._said:
             self._said = what
@@ -41,22 +34,11 @@ class _Report:
 
 
 def main() -> int:
-    """Run the job and return its exit code; the last line of the log is then the reason."""
-    try:
-        folder = worker.job_dir()
-        if folder is None:
-            raise BadInput(
-                _("This is the worker of an import: start one with 'tarot-tui ollama import NAME'.")
-            )
-        facts = run(read_spec(folder)["request"])
-    except _Stopped:
-        worker.result("stopped")
-    except TarotError as error:
-        print(error, file=sys.stderr, flush=True)
-        return error.exit_code
-    else:
-        worker.result("finished", **facts)
-    return 0
+    """Run the job and return its exit code."""
+    return task.main(
+        lambda _folder, request: run(request),
+        _("This is the worker of an import: start one with 'tarot-tui ollama import NAME'."),
+    )
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:

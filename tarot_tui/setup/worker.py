@@ -8,9 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tarot_tui.errors import BadInput, TarotError
-from tarot_tui.jobs import worker
-from tarot_tui.jobs.spec import read_spec
+from tarot_tui.errors import TarotError
+from tarot_tui.jobs import task, worker
 from tarot_tui.jobs.steps import Steps
 from tarot_tui.locale import _
 from tarot_tui.text import one_line
@@ -18,25 +17,14 @@ from tarot_tui.text import one_line
 _WAIT = 10
 
 
-class _Stopped(Exception):
-    """Somebody asked this job to stop; the commands that are done are not run again."""
-
-
 def main() -> int:
-    """Run the job and return its exit code; the last line of the log is then the reason."""
-    try:
-        folder = worker.job_dir()
-        if folder is None:
-            raise BadInput(_("This is the worker of an installation: start one with 'tarot-tui setup'."))
-        run(folder, read_spec(folder)["request"]["commands"])
-    except _Stopped:
-        worker.result("stopped")
-    except TarotError as error:
-        print(error, file=sys.stderr, flush=True)
-        return error.exit_code
-    else:
-        worker.result("finished")
-    return 0
+    """Run the job and return its exit code."""
+    return task.main(_run, _("This is the worker of an installation: start one with 'tarot-tui setup'."))
+
+
+def _run(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
+    run(folder, request["commands"])
+    return {}
 
 
 def run(folder: Path, commands: list[dict[str, Any]]) -> None:
@@ -65,8 +53,7 @@ def _execute(argv: list[str]) -> None:
             for line in process.stdout or ():
                 print(line, end="", flush=True)
                 last = line.strip() or last
-                if worker.stop_requested():
-                    raise _Stopped
+                task.stop_if_asked()
         except BaseException:
             process.terminate()
             raise
