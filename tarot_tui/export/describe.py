@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Ollama's own default; a smaller num_ctx would cut conversations that the model can hold.
 _CONTEXT = 4096
+#: What a config calls the longest text: the names that llama.cpp's converter knows.
+_LENGTHS = ("max_position_embeddings", "n_ctx", "n_positions", "max_length", "max_sequence_length")
 _LICENSE_LIMIT = 100_000
 
 
@@ -58,11 +60,11 @@ def facts(export: Export, adds_bos: bool | None) -> dict[str, Any]:
 def context(base: Path, trained: int | None) -> int:
     """``num_ctx``: never less than was trained, else Ollama's default, within what the model can hold."""
     config = json_object(base / "config.json")
-    most = config.get("max_position_embeddings") or (config.get("text_config") or {}).get(
-        "max_position_embeddings"
-    )
+    text = config.get("text_config")
+    config = {**config, **text} if isinstance(text, dict) else config
+    most = next((config[key] for key in _LENGTHS if isinstance(config.get(key), int)), 0)
     wanted = max(trained or 0, _CONTEXT)
-    return min(wanted, most) if isinstance(most, int) and most > 0 else wanted
+    return min(wanted, most) if most > 0 else wanted
 
 
 def trained_system(export: Export) -> tuple[str, list[Finding]]:
