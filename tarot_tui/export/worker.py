@@ -6,6 +6,7 @@ attempt finished is kept, by its hash. The merge comes before anything that impo
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -16,11 +17,12 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tarot_tui import __version__
 from tarot_tui.errors import BadInput, Refused, TarotError
 from tarot_tui.export.adapter import Weighted
+from tarot_tui.export.part_file import part_of, present
 from tarot_tui.export.release import FILE, MERGED, write_release
 from tarot_tui.findings import Finding
 from tarot_tui.jobs import worker
@@ -29,7 +31,12 @@ from tarot_tui.locale import _
 from tarot_tui.project import Project, write_text
 from tarot_tui.text import size
 
+if TYPE_CHECKING:
+    from tarot_tui.export.gguf_output import Written
+
 _PIECES = "pieces.json"
+# No space, over quota, over the limit for one file.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class _Stopped(Exception):
@@ -76,6 +83,13 @@ class Export:
         """Where a quantisation is made."""
         return self.making / f"{self.request['name']}-{quant}.gguf"
 
+    def add(self, one: Written) -> None:
+        """Record a finished quantisation."""
+        entry = {"file": one.path.name, "sha256": one.sha256, "bytes": one.size, "tensors": one.tensors}
+        self.pieces["ggufs"][one.quant] = entry | {"narrow": one.narrow, "adds_bos": one.adds_bos}
+        self.keep()
+        _say(f"{one.path.name}  {size(one.size)}")
+
     def keep(self) -> None:
         """Record the finished pieces."""
         write_text(self.making / _PIECES, json.dumps(self.pieces, indent=1))
@@ -93,6 +107,14 @@ def main() -> int:
     except TarotError as error:
         print(error, file=sys.stderr, flush=True)
         return error.exit_code
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        text = _(
+            "The disk is full ({reason}): make room and export again; what is written stays and is taken up."
+        )
+        print(text.format(reason=error.strerror), file=sys.stderr, flush=True)
+        return TarotError.exit_code
     else:
         worker.result("finished", release=release.name, folder=str(release))
     return 0
@@ -142,8 +164,10 @@ def _begin(export: Export) -> Export:
         shutil.rmtree(export.making)
         export.making.mkdir()
         kept = {}
-    for left in export.making.glob(".*.part"):
-        left.unlink()
+    wanted = [path for quant in export.request["quants"] for path in part_of(export.gguf(quant))]
+    for left in export.making.glob(".*"):
+        if left not in wanted:
+            left.unlink()
     export.pieces = {"key": key, "ggufs": {}, "merged": bool(kept.get("merged"))}
     released = _json(export.target / FILE)
     earlier = released.get("ggufs", {}) if released.get("key") == key else {}
@@ -175,6 +199,7 @@ def _preflight(export: Export) -> None:
     with planned(export.base, export.adapters) as (base, _plan, _config):
         shapes = [base[name].shape for name in base]
         needed = sum(estimate(QUANTS[quant], shapes) for quant in export.missing())
+        needed -= sum(present(export.gguf(quant)) for quant in export.missing())
         needed += base.size if _to_merge(export) else 0
     _say(_("To write: about {size}.").format(size=size(needed)))
     check_space(export.making, needed)
@@ -206,20 +231,17 @@ def _quantise(export: Export) -> bool | None:
         from tarot_tui.export.gguf import write_ggufs
 
         _say(_("Writing {quants} in one pass …").format(quants=", ".join(missing)))
-        written = write_ggufs(
+        write_ggufs(
             export.base,
             export.adapters,
             {quant: export.gguf(quant) for quant in missing},
             name=export.request["name"],
-            threads=len(os.sched_getaffinity(0)),
+            key=json.dumps(export.pieces["key"]),
+            threads=export.request.get("threads") or len(os.sched_getaffinity(0)),
             progress=_meter(_("writing GGUF")),
+            finished=export.add,
             say=_say,
         )
-        for one in written:
-            entry = {"file": one.path.name, "sha256": one.sha256, "bytes": one.size, "tensors": one.tensors}
-            export.pieces["ggufs"][one.quant] = entry | {"narrow": one.narrow, "adds_bos": one.adds_bos}
-            _say(f"{one.path.name}  {size(one.size)}")
-        export.keep()
     return next((entry["adds_bos"] for entry in export.pieces["ggufs"].values()), None)
 
 

@@ -149,9 +149,9 @@ def test_another_model_under_the_same_path_is_refused(make_run, tarot, copy_of, 
 
 
 def test_a_refusal_of_the_worker_is_the_commands_own(project, make_run, tarot, copy_of, base, adapter):
-    make_run(base, copy_of(adapter, "adapter_config.json", use_dora=True))
+    make_run(base, copy_of(adapter, "adapter_config.json", layer_replication=[[0, 1]]))
     code, out, _err = tarot("export", "-1", "--quant", "q8_0")
-    assert code == 3 and "use_dora" in out and "Traceback" not in out
+    assert code == 3 and "layer_replication" in out and "Traceback" not in out
     assert releases(project) == []
 
 
