@@ -22,7 +22,16 @@ class Abilities:
 
 def abilities(version: str) -> Abilities:
     """Read them off ``version``; a build from source calls itself 0.0.0 and is taken for a new one."""
-    found = tuple(int(part) for part in re.findall(r"\d+", version.partition("-")[0])[:3])
-    known = found if any(found) else (9999,)
+    known = _numbers(version)
     engine = known >= (0, 30)
     return Abilities(shows_prompts=known >= (0, 11, 5), reads_jinja=engine, rewrites_files=engine)
+
+
+def is_older(version: str, than: str) -> bool:
+    """Whether a server of ``version`` came before ``than``; nothing came before an empty one."""
+    return bool(than) and _numbers(version) < _numbers(than)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    found = tuple(int(part) for part in re.findall(r"\d+", version.partition("-")[0])[:3])
+    return found if any(found) else (9999,)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tarot_tui.errors import BadInput, Refused, TarotError
 from tarot_tui.findings import Finding
 from tarot_tui.locale import _
-from tarot_tui.serving.abilities import abilities
+from tarot_tui.serving.abilities import abilities, is_older
 from tarot_tui.serving.ollama import Ollama, OnStatus, Unreachable, full_name
 from tarot_tui.text import size
 
@@ -69,6 +69,13 @@ def check_import(
                 "The chat template of {release} has no exact Go form, so it needs Ollama 0.30 or newer; "
                 "{url} is {version}: update it."
             ).format(release=release.name, url=ollama.url, version=version)
+        )
+    oldest = str(release.facts["template"].get("ollama") or "")
+    if is_older(version, oldest):
+        raise Refused(
+            _("{release} needs Ollama {oldest} or newer; {url} is {version}: update it.").format(
+                release=release.name, oldest=oldest, url=ollama.url, version=version
+            )
         )
     if not replace and ollama.find(name):
         raise Refused(

@@ -127,6 +127,16 @@ def test_a_release_without_a_go_template_needs_a_server_that_reads_jinja(fake, o
     assert "template" not in create_request(fake)
 
 
+def test_a_release_that_needs_a_newer_server_is_not_sent_to_an_older(fake, ollama, release):
+    release.facts["template"]["ollama"] = "0.9.0"
+    fake.version = "0.8.9"
+    with pytest.raises(Refused, match=r"0\.9\.0"):
+        ollama.create(release, "tarot")
+    assert not fake.uploads
+    fake.version = "0.11.5"
+    ollama.create(release, "tarot")
+
+
 def test_an_unknown_quantisation_names_those_there_are(ollama, release):
     with pytest.raises(BadInput, match="q8_0"):
         ollama.create(release, "tarot", quant="q2_k")
