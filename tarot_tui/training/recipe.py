@@ -46,6 +46,8 @@ def _shares(value: Any) -> Any:
     parts = (
         value.split(",") if isinstance(value, str) else value if isinstance(value, list | tuple) else [value]
     )
+    if not all(isinstance(part, str | int | float) for part in parts):
+        raise ValueError("numbers are needed")
     shares = [float(part) for part in parts]
     if not all(0 < share < float("inf") for share in shares):
         raise ValueError("chances above zero are needed")
@@ -97,7 +99,7 @@ class Recipe(BaseModel):
     interleave_probs: Shares = _p(
         None,
         N_("With a mix: the chance of each dataset, such as 0.7,0.3; each in turn when empty."),
-        min_length=1,
+        pattern=r"^[0-9.e+-]+(,[0-9.e+-]+)*$",
     )
     eval_dataset: Names = _p([], N_("Datasets that are only measured on, never learned."))
     val_size: Real = _p(

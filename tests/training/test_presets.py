@@ -128,7 +128,7 @@ def test_whatever_the_schema_accepts_is_read(key, value):
         try:
             recipe.validate({"dataset": "a", key: value})
         except BadInput as error:
-            # What JSON schema cannot say: that nothing is left of a list of empty names.
+            # What JSON schema cannot say: zero steps, and that nothing is left of a list of empty names.
             assert "max_steps" in str(error) or value in ("", []), (key, value)
 
 
