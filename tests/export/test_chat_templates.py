@@ -65,10 +65,11 @@ def test_the_bos_is_printed_once(name, tmp_path):
     folder = folder_of(family, tmp_path)
     printed = load(folder).render([{"role": "user", "content": "q"}]).startswith(family.bos)
     for adds in (True, False):
-        go = go_renderer(template_of(folder, adds_bos=adds).template)
-        assert go([{"role": "user", "content": "q"}]).startswith(family.bos) == (printed and not adds)
-    report = template_of(folder, adds_bos=True)
-    assert any(finding.id == "template.bos_added" for finding in report.findings) == (not printed)
+        report = template_of(folder, adds_bos=adds)
+        prompt = go_renderer(report.template)([{"role": "user", "content": "q"}])
+        assert prompt.startswith(family.bos) == (printed and not adds)
+        added = any(finding.id == "template.bos_added" for finding in report.findings)
+        assert added == (adds and not printed)
 
 
 @pytest.mark.parametrize("name", UNCONVERTIBLE)
