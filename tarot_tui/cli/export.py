@@ -1,7 +1,9 @@
-"""``tarot-tui export RUN [--quant q4_k_m,q8_0] [--merge] [-o NAME] [--dry-run]``, or ``export --base MODEL -o NAME``"""
+"""``tarot-tui export RUN [--quant q4_k_m,q8_0] [--merge] [-o NAME] [--dry-run]``, or without a run:
+``tarot-tui export --base MODEL [--adapter DIR[:WEIGHT]]… [-o NAME]``"""
 
 from __future__ import annotations
 
+import os
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from tarot_tui.errors import BadInput
 from tarot_tui.export.kquants import QUANTS
 from tarot_tui.locale import _
 from tarot_tui.project import Project
-from tarot_tui.text import size
+from tarot_tui.text import duration, size
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -23,6 +25,14 @@ def arguments(parser: ArgumentParser) -> None:
         "--base",
         metavar="MODEL",
         help=_("instead of a run: a model as it is, by its folder or its name on the hub"),
+    )
+    parser.add_argument(
+        "--adapter",
+        dest="adapters",
+        action="append",
+        default=[],
+        metavar="DIR[:WEIGHT]",
+        help=_("with --base: merge this peft adapter in, as much of it as WEIGHT says (1); may be repeated"),
     )
     parser.add_argument(
         "--quant",
@@ -37,6 +47,9 @@ def arguments(parser: ArgumentParser) -> None:
         help=_("write a merged Hugging Face folder (alone, or beside --quant)"),
     )
     parser.add_argument("-o", "--output", metavar="NAME", help=_("the model's name (default: the run's)"))
+    parser.add_argument(
+        "--threads", type=int, metavar="N", help=_("cores to quantise with (default: all there are)")
+    )
     parser.add_argument("--replace", action="store_true", help=_("replace a model of that name"))
     parser.add_argument(
         "--dry-run",
@@ -52,6 +65,10 @@ def run(args: Namespace) -> int:
     project = project_of(args)
     if bool(args.run) == bool(args.base):
         raise BadInput(_("Say what to export: either a RUN or --base MODEL."))
+    if args.adapters and not args.base:
+        raise BadInput(_("--adapter needs --base MODEL: a RUN has its own adapter."))
+    if args.threads is not None and args.threads < 1:
+        raise BadInput(_("--threads: {count} is not a number of cores.").format(count=args.threads))
     if args.dry_run:
         return _dry_run(args, project)
     job = _launch_base(args, project) if args.base else _launch(args, project)
@@ -69,26 +86,36 @@ def run(args: Namespace) -> int:
 
 def _dry_run(args: Namespace, project: Project) -> int:
     from tarot_tui.export.adapter import Weighted
-    from tarot_tui.export.launch import check_quants, default_quant, find_trained
+    from tarot_tui.export.cost import cost
+    from tarot_tui.export.launch import check_quants, default_quant, find_trained, parse_adapter
     from tarot_tui.export.summary import preview
     from tarot_tui.jobs.find import resolve
-    from tarot_tui.training.base import locate
 
     if args.base:
         _refuse_merge_without_adapter(args)
-        base, adapters = locate(args.base, lambda line: say(args, line), project.root), []
+        base, adapters = _base(args, project), [parse_adapter(text) for text in args.adapters]
     else:
         trained = find_trained(resolve(project, args.run, "train"))
         base, adapters = trained.base, [Weighted(trained.adapter)]
     quants = check_quants(_quants(args)) or ([] if args.merge else [default_quant(base)])
     found = preview(base, adapters, quants, args.merge)
+    cores = args.threads or len(os.sched_getaffinity(0))
+    takes = cost(found.sizes, found.shapes, cores, project.root)
     if args.json:
-        emit({"base": str(base), "adapters": [str(one.folder) for one in adapters], **found.as_dict()})
+        folders = [{"folder": str(one.folder), "weight": one.weight} for one in adapters]
+        emit({"base": str(base), "adapters": folders, **found.as_dict(), "cost": takes.as_dict()})
         return 0
     rows = [(group.pattern, str(group.count), group.what, size(group.size)) for group in found.groups]
     say(args, *table(rows, (_("tensors"), _("count"), _("what happens"), _("bytes"))))
     for name, count in found.sizes.items():
         say(args, _("{name}: about {size} to write.").format(name=name, size=size(count)))
+    say(
+        args,
+        _("Disk {disk} of {free} free, memory about {memory}, about {time} with {threads} threads.").format(
+            disk=size(takes.disk), free=size(takes.free), memory=size(takes.memory),
+            time=duration(takes.seconds), threads=takes.threads,
+        ),
+    )  # fmt: skip
     return 0
 
 
@@ -101,21 +128,33 @@ def _launch(args: Namespace, project: Project) -> Path:
     if not quants and not args.merge:
         quants = [default_quant(find_trained(trained).base)]
         say(args, _("No --quant given: {quant} suits the size of this base.").format(quant=quants[0]))
-    return launch(project, trained, quants, args.merge, args.output, replace=args.replace)
+    return launch(
+        project, trained, quants, args.merge, args.output, replace=args.replace, threads=args.threads
+    )
 
 
 def _launch_base(args: Namespace, project: Project) -> Path:
-    from tarot_tui.export.launch import launch_base
-    from tarot_tui.training.base import locate
+    from tarot_tui.export.launch import launch_base, parse_adapter
 
     _refuse_merge_without_adapter(args)
-    base = locate(args.base, lambda line: say(args, line), project.root)
-    return launch_base(project, base, _quants(args), args.output or base.name, replace=args.replace)
+    adapters = [parse_adapter(text) for text in args.adapters]
+    base = _base(args, project)
+    name = args.output or (adapters[0].folder.absolute().name if adapters else base.name)
+    return launch_base(
+        project, base, _quants(args), name,
+        adapters=adapters, merge=args.merge, replace=args.replace, threads=args.threads,
+    )  # fmt: skip
+
+
+def _base(args: Namespace, project: Project) -> Path:
+    from tarot_tui.training.base import locate
+
+    return locate(args.base, lambda line: say(args, line), project.root)
 
 
 def _refuse_merge_without_adapter(args: Namespace) -> None:
-    if args.merge:
-        raise BadInput(_("--merge needs a run: without an adapter there is nothing to merge."))
+    if args.merge and not args.adapters:
+        raise BadInput(_("--merge needs an adapter, or there is nothing to merge."))
 
 
 def _quants(args: Namespace) -> list[str]:

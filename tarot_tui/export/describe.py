@@ -44,6 +44,7 @@ def facts(export: Export, adds_bos: bool | None) -> dict[str, Any]:
         },
         "run": request["run"],
         "adapter": request["adapter"],
+        "adapters": request.get("adapters") or [],
         "step": request.get("step"),
         "ggufs": ggufs,
         "merged": bool(request["merge"]),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tarot_tui.errors import BadInput, Refused
 from tarot_tui.export.kquants import QUANTS
@@ -14,6 +17,9 @@ from tarot_tui.export.release import releases
 from tarot_tui.locale import _
 from tarot_tui.project import Project, safe_name
 from tarot_tui.text import one_line
+
+if TYPE_CHECKING:
+    from tarot_tui.export.adapter import Weighted
 
 _ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
 #: Below this many parameters the K-quants cost more than they save (narrow tensors, a quality cliff).
@@ -32,12 +38,19 @@ class Trained:
 
 
 def launch(
-    project: Project, run: Path, quants: list[str], merge: bool, name: str | None, *, replace: bool = False
+    project: Project,
+    run: Path,
+    quants: list[str],
+    merge: bool,
+    name: str | None,
+    *,
+    replace: bool = False,
+    threads: int | None = None,
 ) -> Path:
     """Start exporting ``run`` to ``models/<name>/`` and return the job's folder.
 
     quants: of :data:`~tarot_tui.export.kquants.QUANTS`; empty with ``merge`` for a merged folder only, empty without
-    it for what suits the base. name: None for the run's own. Raises BadInput for a run without an adapter or an
+    it for what suits the base. name: None for the run's own. threads: None for all cores. Raises BadInput for a run without an adapter or an
     unknown quantisation, Refused when the base is no longer the one trained on or the name is taken.
     """
     from tarot_tui.jobs.find import slug
@@ -51,29 +64,89 @@ def launch(
         "base": str(trained.base),
         "quants": quants,
         "merge": merge,
+        "threads": threads,
         **{key: trained.request.get(key) for key in _CARRIED},
     }
     return _start(project, name or slug(run), request, replace)
 
 
-def launch_base(project: Project, base: Path, quants: list[str], name: str, *, replace: bool = False) -> Path:
-    """Start exporting a model as it is, without an adapter: something to compare a trained one with.
+def launch_base(
+    project: Project,
+    base: Path,
+    quants: list[str],
+    name: str,
+    *,
+    adapters: Sequence[Weighted] = (),
+    merge: bool = False,
+    replace: bool = False,
+    threads: int | None = None,
+) -> Path:
+    """Start exporting a model as it is, or with ``adapters`` from anywhere merged in.
 
-    Raises BadInput for a folder that is no whole model, and otherwise as :func:`launch`.
+    Raises BadInput for a folder that is no whole model, Refused for an adapter that says it was trained on another
+    base, and otherwise as :func:`launch`.
     """
     from tarot_tui.training.base import check, fingerprint
 
     folder = check(base.absolute())
+    known = fingerprint(folder)
+    for adapter in adapters:
+        _check_base_of(adapter.folder, folder, known)
     request = {
         "run": "",
         "adapter": None,
+        "adapters": [{"folder": str(one.folder.absolute()), "weight": one.weight} for one in adapters],
         "step": None,
         "base": str(folder),
-        "base_fingerprint": fingerprint(folder),
-        "quants": check_quants(quants) or [default_quant(folder)],
-        "merge": False,
+        "base_fingerprint": known,
+        "quants": check_quants(quants) or ([] if merge else [default_quant(folder)]),
+        "merge": merge,
+        "threads": threads,
     }
     return _start(project, name, request, replace)
+
+
+def _check_base_of(adapter: Path, base: Path, known: str) -> None:
+    """Raise Refused when ``adapter`` lies in a run of ours, or is a checkpoint of one, that had another base."""
+    from tarot_tui.jobs.spec import read_spec
+
+    for run in (adapter, adapter.parent):
+        try:
+            recorded = (read_spec(run).get("request") or {}).get("base_fingerprint")
+        except BadInput:
+            continue
+        if recorded and recorded != known:
+            raise Refused(
+                _(
+                    "The model in {folder} is not the one that {run} was trained on; merging would ruin it."
+                ).format(folder=base, run=one_line(run.name))
+            )
+        return
+
+
+def parse_adapter(text: str) -> Weighted:
+    """``DIR`` or ``DIR:WEIGHT``, opened once to see that it can be merged.
+
+    Raises BadInput for a folder without an adapter or a weight that is no number, Refused for one of another kind.
+    """
+    from tarot_tui.export.adapter import Adapter, Weighted
+
+    folder, weight = Path(text), 1.0
+    head, colon, tail = text.rpartition(":")
+    if colon and not folder.is_dir():
+        folder = Path(head)
+        try:
+            weight = float(tail)
+        except ValueError:
+            weight = math.nan
+        if not math.isfinite(weight) or weight == 0:
+            raise BadInput(
+                _("'{text}': the weight behind the colon must be a number other than 0, such as 0.5.").format(
+                    text=one_line(text)
+                )
+            )
+    Adapter(folder).close()
+    return Weighted(folder, weight)
 
 
 def _start(project: Project, name: str, request: dict[str, Any], replace: bool) -> Path:
@@ -89,7 +162,8 @@ def _start(project: Project, name: str, request: dict[str, Any], replace: bool) 
             )
         )
     place = {"project": str(project.root.resolve()), "name": name, "replace": replace}
-    environment = blas.environment() | {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+    checkout = {name: os.environ[name] for name in ("LLAMA_CPP_DIR",) if name in os.environ}
+    environment = blas.environment() | checkout | {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
     folder = create(
         project,
         "export",

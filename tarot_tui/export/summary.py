@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +33,14 @@ class Group:
 
 @dataclass(frozen=True)
 class Preview:
-    """What an export would do. sizes: bytes by quantisation (estimated), and ``merged`` for a merged folder (exact)."""
+    """What an export would do.
+
+    sizes: bytes by quantisation (estimated), and ``merged`` for a merged folder (exact). shapes: of all tensors.
+    """
 
     groups: list[Group]
     sizes: dict[str, int]
+    shapes: list[tuple[int, ...]] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """For ``--json``."""
@@ -51,7 +55,7 @@ def preview(base: Path, adapters: Sequence[Weighted], quants: Sequence[str], mer
         sizes = {quant: estimate(QUANTS[quant], shapes) for quant in quants}
         if merge:
             sizes["merged"] = sum(group.size for group in groups)
-        return Preview(groups, sizes)
+        return Preview(groups, sizes, shapes)
 
 
 def describe(plan: Plan, base: Checkpoint) -> list[Group]:

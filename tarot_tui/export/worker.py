@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from tarot_tui import __version__
 from tarot_tui.errors import BadInput, Refused, TarotError
-from tarot_tui.export.adapter import Weighted
+from tarot_tui.export.adapter import CONFIG, WEIGHTS, Weighted
 from tarot_tui.export.part_file import part_of, present
 from tarot_tui.export.release import FILE, MERGED, write_release
 from tarot_tui.findings import Finding
@@ -59,16 +59,16 @@ class Export:
         return Path(self.request["base"])
 
     @property
-    def adapter(self) -> Path | None:
-        """The adapter's folder: the run's own, or one of its checkpoints. None: the base is exported as it is."""
-        if not self.request["run"]:
-            return None
-        return self.project.jobs / self.request["run"] / self.request["adapter"]
+    def adapters(self) -> list[Weighted]:
+        """All that is merged in: the run's adapter or one of its checkpoints', or those that were named by folder."""
+        if self.request["run"]:
+            return [Weighted(self.project.jobs / self.request["run"] / self.request["adapter"])]
+        return [Weighted(Path(one["folder"]), one["weight"]) for one in self.request.get("adapters") or []]
 
     @property
-    def adapters(self) -> list[Weighted]:
-        """All that is merged in."""
-        return [Weighted(self.adapter)] if self.adapter else []
+    def adapter(self) -> Path | None:
+        """The folder of the first adapter, whose tokenizer counts. None: the base is exported as it is."""
+        return self.adapters[0].folder if self.adapters else None
 
     @property
     def target(self) -> Path:
@@ -148,10 +148,11 @@ def _begin(export: Export) -> Export:
     """Take up what an earlier attempt, or the release to be replaced, finished from the same adapter and base."""
     if (export.target / FILE).is_file() and not export.request["replace"]:
         raise Refused(_("There is a model '{name}' already.").format(name=export.request["name"]))
-    adapter = export.adapter
     key = {
-        "adapter": _sha256(adapter / "adapter_model.safetensors") if adapter else None,
-        "config": _sha256(adapter / "adapter_config.json") if adapter else None,
+        "adapters": [
+            [one.weight, *(_sha256(one.folder / name) for name in (WEIGHTS, CONFIG))]
+            for one in export.adapters
+        ],
         "base": export.request.get("base_fingerprint") or _sha256(export.base / "config.json"),
     }
     if step := export.request.get("step"):
