@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, auto
-from functools import lru_cache
 
 import numpy as np
 
@@ -122,7 +121,7 @@ class Product:
         self._turned = pair.layout in _TURNED
         self._rows = pair.a.shape[1] if self._turned else pair.b.shape[0]
         self._scale = np.float32(pair.scale)
-        self._right = lru_cache(maxsize=1)(self._read_right)
+        self._expert = -1  # whose right factor is held
 
     def add_to(self, values: np.ndarray, first: int) -> None:
         """Add its rows from ``first`` on to ``values`` (rows, columns), in place."""
@@ -133,7 +132,9 @@ class Product:
             else:
                 expert, row = divmod(first + done, self._rows)
                 count = min(len(values) - done, self._rows - row)
-            delta = self._left(expert, range(row, row + count)) @ self._right(expert)
+            if expert != self._expert:
+                self._right, self._expert = self._read_right(expert), expert
+            delta = self._left(expert, range(row, row + count)) @ self._right
             delta *= self._scale
             values[done : done + count] += delta
             done += count
