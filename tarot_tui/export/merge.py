@@ -134,13 +134,14 @@ def _write_index(
 
 
 def _carry(source: Path, target: Path, only: tuple[str, ...] = ("",)) -> None:
-    """Copy the small files beside the weights: settings, tokenizer, chat template, licence."""
+    """Copy the small files beside the weights: settings, tokenizer, chat template, licence; its card is the base's own."""
     for path in sorted(source.iterdir()):
         wanted = path.name.startswith(only) and not path.name.startswith(".")
         if (
             wanted
             and path.is_file()
             and path.suffix not in _WEIGHTS
+            and path.name != "README.md"
             and not path.name.endswith(".index.json")
         ):
             with replacing(target / path.name) as part:

@@ -1,49 +1,17 @@
-"""The files written for strangers: the model card, and those that make ``ollama run hf.co/…`` ask it rightly.
+"""The files written for strangers: the model card, the licence, and those that make ``ollama run hf.co/…`` ask rightly.
 
-The card is English whatever the language of the screen: its readers are everybody's.
-(Its front matter: huggingface.co/docs/hub/model-cards; the three files: huggingface.co/docs/hub/ollama.)
+(The three for Ollama: huggingface.co/docs/hub/ollama.)
 """
 
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any
 
-from tarot_tui.text import plain
+from tarot_tui.export.card import card, license_id, license_of
 
 if TYPE_CHECKING:
     from tarot_tui.publish.contents import Contents
-
-_LIBRARIES = {"adapter": "peft", "merged": "transformers", "gguf": "gguf"}
-# How the hub draws the line from the base to this: quantized is for the base's own weights only.
-_RELATIONS = {"adapter": "adapter", "merged": "finetune", "gguf": "finetune"}
-_LICENSES = (
-    ("apache-2.0", r"Apache License\s+Version 2\.0"),
-    ("mit", r"\AMIT License|Permission is hereby granted, free of charge"),
-    ("gemma", r"Gemma Terms of Use"),
-    ("llama3.1", r"LLAMA 3\.1 COMMUNITY LICENSE"),
-    ("llama3.2", r"LLAMA 3\.2 COMMUNITY LICENSE"),
-    ("llama3.3", r"LLAMA 3\.3 COMMUNITY LICENSE"),
-    ("llama3", r"META LLAMA 3 COMMUNITY LICENSE"),
-)
-_RECIPE = (
-    "finetuning_type",
-    "lora_rank",
-    "lora_alpha",
-    "lora_dropout",
-    "lora_target",
-    "quantization_bit",
-    "cutoff_len",
-    "per_device_train_batch_size",
-    "gradient_accumulation_steps",
-    "learning_rate",
-    "lr_scheduler_type",
-    "num_train_epochs",
-    "steps",
-    "precision",
-    "seed",
-)
 
 
 def write_texts(found: Contents) -> None:
@@ -54,7 +22,8 @@ def write_texts(found: Contents) -> None:
     if found.kind == "gguf":
         found.texts |= _for_ollama(found.facts)
     if not any(item.name == "README.md" for item in found.items):
-        found.texts["README.md"] = card(found, license_id(found, license_text))
+        proven = any(item.name == "PROOF.md" for item in found.items)
+        found.texts["README.md"] = card(found, license_id(found, license_text), proven)
 
 
 def _for_ollama(facts: dict[str, Any]) -> dict[str, str]:
@@ -66,96 +35,3 @@ def _for_ollama(facts: dict[str, Any]) -> dict[str, str]:
     parameters = {**facts["parameters"], **({"stop": facts["stops"]} if facts["stops"] else {})}
     texts["params"] = json.dumps(parameters, ensure_ascii=False, indent=1) + "\n"
     return texts
-
-
-def license_of(found: Contents) -> str:
-    """The base's licence text; empty where it brought none."""
-    if text := str(found.facts.get("license") or ""):
-        return text
-    for name in ("LICENSE", "LICENSE.txt", "LICENSE.md"):
-        if found.base_folder and (path := found.base_folder / name).is_file():
-            return path.read_text("utf-8", "replace")
-    return ""
-
-
-def license_id(found: Contents, text: str) -> str:
-    """The hub's name for the base's licence: from the base's own card, else by its text, else ``other``."""
-    card_of_base = found.base_folder / "README.md" if found.base_folder else None
-    if card_of_base and card_of_base.is_file():
-        match = re.search(r"^license: *['\"]?([\w.-]+)", card_of_base.read_text("utf-8", "replace"), re.M)
-        if match:
-            return match.group(1)
-    return next((name for name, words in _LICENSES if re.search(words, text)), "other")
-
-
-def card(found: Contents, license_name: str) -> str:
-    """The model card: front matter, what it is, how it was made, how to ask it."""
-    import yaml
-
-    front: dict[str, Any] = {
-        "license": license_name,
-        "base_model": found.base,
-        "base_model_relation": _RELATIONS[found.kind],
-        "library_name": _LIBRARIES[found.kind],
-        "pipeline_tag": "text-generation",
-        "tags": ["tarot-tui", *(["lora"] if found.kind == "adapter" else []), "conversational"],
-    }
-    sections = [_what(found), _training(found), _data(found), _prompt(found), _proof(found)]
-    text = "\n\n".join(section for section in sections if section)
-    head = yaml.safe_dump(front, sort_keys=False, allow_unicode=True)
-    return f"---\n{head}---\n\n# {found.name}\n\n{plain(text)}\n"
-
-
-def _what(found: Contents) -> str:
-    kinds = {
-        "adapter": f"A LoRA adapter for `{found.base}`.",
-        "merged": f"`{found.base}` with a LoRA adapter merged into its weights.",
-        "gguf": f"GGUF files of `{found.base}`"
-        + (" with a LoRA adapter merged into its weights" if found.request else "")
-        + ", for llama.cpp and Ollama: "
-        + ", ".join(f"`{quant}`" for quant in found.facts.get("ggufs", {}))
-        + ".",
-    }
-    return kinds[found.kind] + " Made with tarot-tui."
-
-
-def _training(found: Contents) -> str:
-    rows = [
-        f"| `{key}` | {_value(found.request[key])} |"
-        for key in _RECIPE
-        if found.request.get(key) not in (None, [], "")
-    ]
-    return "## Training\n\n| | |\n|---|---|\n" + "\n".join(rows) if rows else ""
-
-
-def _value(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _data(found: Contents) -> str:
-    hashes = found.request.get("dataset_sha256") or {}
-    lines = [f"- `{name}`, SHA-256 `{digest}`" for name, digest in hashes.items()]
-    return "## Data\n\n" + "\n".join(lines) if lines else ""
-
-
-def _prompt(found: Contents) -> str:
-    facts = found.facts
-    if not facts:
-        return ""
-    lines = ["## Prompt", "The chat template is the base's own, and the model was trained with it."]
-    if facts["system"]:
-        lines.append("It was trained with this system prompt; without it the answers are worse:")
-        lines.append("\n".join("> " + line for line in facts["system"].splitlines()))
-    if facts["stops"]:
-        lines.append("An answer ends at " + ", ".join(f"`{stop}`" for stop in facts["stops"]) + ".")
-    return "\n\n".join(lines)
-
-
-def _proof(found: Contents) -> str:
-    if found.kind != "gguf":
-        return ""
-    known = any(item.name == "PROOF.md" for item in found.items)
-    return (
-        "`template`, `system` and `params` make `ollama run hf.co/…` ask the model exactly as it was trained"
-        + (": see `PROOF.md`." if known else ".")
-    )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tarot_tui.errors import BadInput
+from tarot_tui.export.card import Subject, is_hub_name
 from tarot_tui.findings import Finding
 from tarot_tui.locale import _
 from tarot_tui.project import Project
@@ -44,22 +45,11 @@ class Item:
         return self.source.stat().st_size
 
 
-@dataclass
-class Contents:
-    """Everything that goes out.
+@dataclass(kw_only=True)
+class Contents(Subject):
+    """Everything that goes out. kind: one of :data:`KINDS`. texts: file name → text of what is written for this purpose."""
 
-    kind: one of :data:`KINDS`. name: of the release or run. texts: file name → text of the files that are written for
-    this purpose. base: the base model's name on the hub, or its folder's name. facts: the release's, or empty.
-    request: the training's, or empty.
-    """
-
-    kind: str
-    name: str
     items: list[Item]
-    base: str
-    base_folder: Path | None
-    facts: dict[str, Any] = field(default_factory=dict)
-    request: dict[str, Any] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
@@ -178,9 +168,3 @@ def _judge_base(found: Contents) -> None:
         found.items.remove(config)
         found.texts[config.name] = json.dumps({**facts, "base_model_name_or_path": name}, indent=2) + "\n"
     found.base = name
-
-
-def is_hub_name(name: str) -> bool:
-    """Whether ``name`` looks like ``organisation/model`` and not like a path."""
-    parts = name.split("/")
-    return len(parts) == 2 and all(parts) and not name.startswith((".", "~"))
