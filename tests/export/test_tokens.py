@@ -90,7 +90,7 @@ def test_a_bos_that_was_not_trained_is_asked_for_by_no_file_of_ours(smollm2, mak
 import sys
 from pathlib import Path
 from tarot_tui.export.gguf import write_ggufs
-(written,) = write_ggufs(Path(sys.argv[1]), None, {"f16": Path(sys.argv[2])}, name="m", say=lambda line: None)
+(written,) = write_ggufs(Path(sys.argv[1]), [], {"f16": Path(sys.argv[2])}, name="m", say=lambda line: None)
 print(written.adds_bos)
 """
     for template, asked in [("", False), ("{{ bos_token }}", True)]:
