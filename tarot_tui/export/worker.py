@@ -261,6 +261,28 @@ def _describe(export: Export, adds_bos: bool | None) -> None:
             "tarot_tui": __version__,
         },
     )
+    if export.request["merge"]:
+        _write_card(export, described)
+
+
+def _write_card(export: Export, described: dict[str, Any]) -> None:
+    from tarot_tui.export.card import Subject, public_name, write_card
+
+    trained = {}
+    with suppress(BadInput):  # the training may have been thrown away since
+        trained = read_spec(export.project.jobs / export.request["run"]).get("request") or {}
+    model = export.request.get("model_name_or_path") or str(export.base)
+    write_card(
+        export.making / MERGED,
+        Subject(
+            kind="merged",
+            name=export.request["name"],
+            base=public_name(model),
+            base_folder=export.base,
+            facts=described,
+            request=trained,
+        ),
+    )
 
 
 def _publish(export: Export) -> None:

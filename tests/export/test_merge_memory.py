@@ -15,7 +15,8 @@ ROWS, WIDTH, TENSORS = 6400, 4096, 6  # 6 × 52 MB in bf16
 NAMES = [f"model.layers.{i}.mlp.up_proj.weight" for i in range(TENSORS)]
 
 WORK = """
-import os, sys
+import os, resource, sys
+resource.setrlimit(resource.RLIMIT_DATA, (int(sys.argv[1]),) * 2)
 from tarot_tui.export import worker
 assert worker.main() == 0
 words = open("/proc/self/status").read().split()
@@ -58,7 +59,9 @@ def big(tmp_path) -> tuple[Path, Path]:
     return base, adapter
 
 
-def test_a_merge_stays_under_64_megabytes(big, project, in_child, monkeypatch):
+# Where nobody may make a control group, RLIMIT_DATA stands for one of 96 MB. It is the stricter for a process's own
+# memory, which it counts when asked for and not when used, and knows nothing of the page cache, which gives way.
+def test_a_merge_stays_under_64_megabytes_and_within_96(big, project, in_child, monkeypatch):
     from tarot_tui.jobs.spec import create
 
     base, adapter = big
@@ -68,9 +71,10 @@ def test_a_merge_stays_under_64_megabytes(big, project, in_child, monkeypatch):
     }  # fmt: skip
     job = create(project, "export", "big", ["-"], request)
     monkeypatch.setenv("TAROT_JOB_DIR", str(job))
-    said = in_child(WORK).splitlines()
+    said = in_child(WORK, 96 << 20).splitlines()
     assert int(said[-1].split()[1]) < 64_000, said
     merged = project.models / "big/merged/model.safetensors"
     # The same tensors under a header that is padded to eight bytes.
     assert abs(merged.stat().st_size - (base / "model.safetensors").stat().st_size) < 200
+    assert "library_name: transformers" in merged.with_name("README.md").read_text()
     assert json.loads((job / "result.json").read_text())["outcome"] == "finished"
