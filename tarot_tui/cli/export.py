@@ -10,7 +10,7 @@ from pathlib import Path
 from tarot_tui.cli.output import emit, findings, project_of, say, table
 from tarot_tui.cli.progress import Progress
 from tarot_tui.errors import BadInput
-from tarot_tui.export.kquants import QUANTS
+from tarot_tui.export.llama_quantize import all_names
 from tarot_tui.locale import _
 from tarot_tui.project import Project
 from tarot_tui.text import duration, size
@@ -38,7 +38,7 @@ def arguments(parser: ArgumentParser) -> None:
         "--quant",
         metavar="TYPES",
         help=_("{known}, several with commas (default: q8_0 for a small model, else q4_k_m)").format(
-            known=", ".join(QUANTS)
+            known=", ".join(all_names())
         ),
     )
     parser.add_argument(
@@ -49,6 +49,11 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="NAME", help=_("the model's name (default: the run's)"))
     parser.add_argument(
         "--threads", type=int, metavar="N", help=_("cores to quantise with (default: all there are)")
+    )
+    parser.add_argument(
+        "--imatrix",
+        metavar="FILE",
+        help=_("quantise by this importance matrix, which llama.cpp's llama-imatrix made"),
     )
     parser.add_argument("--replace", action="store_true", help=_("replace a model of that name"))
     parser.add_argument(
@@ -88,6 +93,7 @@ def _dry_run(args: Namespace, project: Project) -> int:
     from tarot_tui.export.adapter import Weighted
     from tarot_tui.export.cost import cost
     from tarot_tui.export.launch import check_quants, default_quant, find_trained, parse_adapter
+    from tarot_tui.export.llama_quantize import check
     from tarot_tui.export.summary import preview
     from tarot_tui.jobs.find import resolve
 
@@ -98,6 +104,7 @@ def _dry_run(args: Namespace, project: Project) -> int:
         trained = find_trained(resolve(project, args.run, "train"))
         base, adapters = trained.base, [Weighted(trained.adapter)]
     quants = check_quants(_quants(args)) or ([] if args.merge else [default_quant(base)])
+    check(quants, _imatrix(args))
     found = preview(base, adapters, quants, args.merge)
     cores = args.threads or len(os.sched_getaffinity(0))
     takes = cost(found.sizes, found.shapes, cores, project.root)
@@ -129,8 +136,9 @@ def _launch(args: Namespace, project: Project) -> Path:
         quants = [default_quant(find_trained(trained).base)]
         say(args, _("No --quant given: {quant} suits the size of this base.").format(quant=quants[0]))
     return launch(
-        project, trained, quants, args.merge, args.output, replace=args.replace, threads=args.threads
-    )
+        project, trained, quants, args.merge, args.output,
+        replace=args.replace, threads=args.threads, imatrix=_imatrix(args),
+    )  # fmt: skip
 
 
 def _launch_base(args: Namespace, project: Project) -> Path:
@@ -142,8 +150,12 @@ def _launch_base(args: Namespace, project: Project) -> Path:
     name = args.output or (adapters[0].folder.absolute().name if adapters else base.name)
     return launch_base(
         project, base, _quants(args), name,
-        adapters=adapters, merge=args.merge, replace=args.replace, threads=args.threads,
+        adapters=adapters, merge=args.merge, replace=args.replace, threads=args.threads, imatrix=_imatrix(args),
     )  # fmt: skip
+
+
+def _imatrix(args: Namespace) -> Path | None:
+    return Path(args.imatrix) if args.imatrix else None
 
 
 def _base(args: Namespace, project: Project) -> Path:

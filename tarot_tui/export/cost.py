@@ -22,6 +22,10 @@ _START = 10
 _PASS = 4
 
 
+# Weights a second and core, for types whose making searches a grid.
+_SEARCHING = 1.5e6
+
+
 @dataclass(frozen=True)
 class Cost:
     """disk: bytes to write; free: that there are. memory: bytes at the peak. seconds: with ``threads`` threads."""
@@ -40,7 +44,7 @@ class Cost:
 def cost(sizes: dict[str, int], shapes: Sequence[tuple[int, ...]], threads: int, folder: Path) -> Cost:
     """What it takes to write files of ``sizes`` (by quantisation, or ``merged``) for tensors of ``shapes``."""
     weights = sum(int(np.prod(shape)) for shape in shapes)
-    quants = [QUANTS[name].type for name in sizes if name in QUANTS]
+    quants = [QUANTS[name].type if name in QUANTS else None for name in sizes if name != "merged"]
     passes = bool(quants) + ("merged" in sizes)
     seconds = passes * _PASS * weights / 1e9 + (_START if quants else 1)
     seconds += sum(weights / _speed(kind) for kind in quants) / threads
@@ -52,8 +56,10 @@ def cost(sizes: dict[str, int], shapes: Sequence[tuple[int, ...]], threads: int,
     return Cost(sum(sizes.values()), shutil.disk_usage(folder).free, memory, seconds, threads)
 
 
-def _speed(kind: Type) -> float:
-    """Weights a second that one core of this machine makes into ``kind``, tried on a few."""
+def _speed(kind: Type | None) -> float:
+    """Weights a second that one core of this machine makes into ``kind``, tried on a few; None: an IQ type."""
+    if kind is None:
+        return _SEARCHING
     if kind in (Type.F32, Type.F16, Type.BF16):
         return 1e9
     try:

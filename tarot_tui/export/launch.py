@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tarot_tui.errors import BadInput, Refused
-from tarot_tui.export.kquants import QUANTS
+from tarot_tui.export import llama_quantize
+from tarot_tui.export.llama_quantize import all_names
 from tarot_tui.export.release import releases
 from tarot_tui.locale import _
 from tarot_tui.project import Project, safe_name
@@ -46,11 +47,13 @@ def launch(
     *,
     replace: bool = False,
     threads: int | None = None,
+    imatrix: Path | None = None,
 ) -> Path:
     """Start exporting ``run`` to ``models/<name>/`` and return the job's folder.
 
     quants: of :data:`~tarot_tui.export.kquants.QUANTS`; empty with ``merge`` for a merged folder only, empty without
-    it for what suits the base. name: None for the run's own. threads: None for all cores. Raises BadInput for a run without an adapter or an
+    it for what suits the base. name: None for the run's own. threads: None for all cores. imatrix:
+    llama.cpp's importance matrix, to quantise by. Raises BadInput for a run without an adapter or an
     unknown quantisation, Refused when the base is no longer the one trained on or the name is taken.
     """
     from tarot_tui.jobs.find import slug
@@ -65,6 +68,7 @@ def launch(
         "quants": quants,
         "merge": merge,
         "threads": threads,
+        "imatrix": str(imatrix.absolute()) if imatrix else None,
         **{key: trained.request.get(key) for key in _CARRIED},
     }
     return _start(project, name or slug(run), request, replace)
@@ -80,6 +84,7 @@ def launch_base(
     merge: bool = False,
     replace: bool = False,
     threads: int | None = None,
+    imatrix: Path | None = None,
 ) -> Path:
     """Start exporting a model as it is, or with ``adapters`` from anywhere merged in.
 
@@ -102,6 +107,7 @@ def launch_base(
         "quants": check_quants(quants) or ([] if merge else [default_quant(folder)]),
         "merge": merge,
         "threads": threads,
+        "imatrix": str(imatrix.absolute()) if imatrix else None,
     }
     return _start(project, name, request, replace)
 
@@ -161,7 +167,11 @@ def _start(project: Project, name: str, request: dict[str, Any], replace: bool) 
                 name=name
             )
         )
+    imatrix = request.get("imatrix")
+    program = llama_quantize.check(request["quants"], Path(imatrix) if imatrix else None)
     place = {"project": str(project.root.resolve()), "name": name, "replace": replace}
+    if program:
+        place["llama_quantize"] = str(program)
     checkout = {name: os.environ[name] for name in ("LLAMA_CPP_DIR",) if name in os.environ}
     environment = blas.environment() | checkout | {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
     folder = create(
@@ -239,10 +249,10 @@ def check_quants(quants: list[str]) -> list[str]:
     found = []
     for quant in quants:
         known = quant.strip().lower().replace("-", "_")
-        if known not in QUANTS:
+        if known not in all_names():
             raise BadInput(
                 _("'{quant}' is not a quantisation; there are {known}.").format(
-                    quant=one_line(quant, 30), known=", ".join(QUANTS)
+                    quant=one_line(quant, 30), known=", ".join(all_names())
                 )
             )
         found.append(known)

@@ -11,7 +11,7 @@ from typing import Any
 
 from tarot_tui.export.adapter import Weighted
 from tarot_tui.export.forms import Change
-from tarot_tui.export.kquants import QUANTS, estimate
+from tarot_tui.export.llama_quantize import estimate
 from tarot_tui.export.plan import Plan, planned
 from tarot_tui.export.safetensors_file import ITEM_SIZE, Checkpoint
 from tarot_tui.locale import _
@@ -52,7 +52,7 @@ def preview(base: Path, adapters: Sequence[Weighted], quants: Sequence[str], mer
     with planned(base, adapters) as (checkpoint, plan, _config):
         groups = describe(plan, checkpoint)
         shapes = [checkpoint[plan.source(name)].shape for name in (*checkpoint, *plan.added)]
-        sizes = {quant: estimate(QUANTS[quant], shapes) for quant in quants}
+        sizes = {quant: estimate(quant, shapes) for quant in quants}
         if merge:
             sizes["merged"] = sum(group.size for group in groups)
         return Preview(groups, sizes, shapes)

@@ -22,13 +22,14 @@ from typing import TYPE_CHECKING, Any
 from tarot_tui import __version__
 from tarot_tui.errors import BadInput, Refused, TarotError
 from tarot_tui.export.adapter import CONFIG, WEIGHTS, Weighted
+from tarot_tui.export.llama_quantize import foreign
 from tarot_tui.export.part_file import part_of, present
 from tarot_tui.export.release import FILE, MERGED, write_release
 from tarot_tui.findings import Finding
 from tarot_tui.jobs import worker
 from tarot_tui.jobs.spec import read_spec
 from tarot_tui.locale import _
-from tarot_tui.project import Project, write_text
+from tarot_tui.project import Project, replacing, write_text
 from tarot_tui.text import size
 
 if TYPE_CHECKING:
@@ -76,8 +77,27 @@ class Export:
         return self.project.models / self.request["name"]
 
     def missing(self) -> list[str]:
-        """The quantisations that are still to be made."""
-        return [quant for quant in self.request["quants"] if quant not in self.pieces["ggufs"]]
+        """The quantisations that are still to be made; with those for llama-quantize also what it reads."""
+        wanted = [quant for quant in self.request["quants"] if quant not in self.pieces["ggufs"]]
+        if foreign(wanted, self.imatrix is not None) and self.exact not in (*wanted, *self.pieces["ggufs"]):
+            wanted.append(self.exact)
+        return wanted
+
+    @property
+    def imatrix(self) -> Path | None:
+        """The importance matrix to quantise by."""
+        return Path(self.request["imatrix"]) if self.request.get("imatrix") else None
+
+    @property
+    def exact(self) -> str:
+        """The 16-bit type that holds the merged model as it is, or nearly; what llama-quantize reads."""
+        config = _json(self.base / "config.json")
+        return "f16" if "float16" in (config.get("dtype"), config.get("torch_dtype")) else "bf16"
+
+    @property
+    def threads(self) -> int:
+        """How many cores to quantise with."""
+        return self.request.get("threads") or len(os.sched_getaffinity(0))
 
     def gguf(self, quant: str) -> Path:
         """Where a quantisation is made."""
@@ -153,6 +173,7 @@ def _begin(export: Export) -> Export:
             [one.weight, *(_sha256(one.folder / name) for name in (WEIGHTS, CONFIG))]
             for one in export.adapters
         ],
+        "imatrix": _sha256(export.imatrix) if export.imatrix else None,
         "base": export.request.get("base_fingerprint") or _sha256(export.base / "config.json"),
     }
     if step := export.request.get("step"):
@@ -165,7 +186,9 @@ def _begin(export: Export) -> Export:
         shutil.rmtree(export.making)
         export.making.mkdir()
         kept = {}
-    wanted = [path for quant in export.request["quants"] for path in part_of(export.gguf(quant))]
+    wanted = [
+        path for quant in (*export.request["quants"], export.exact) for path in part_of(export.gguf(quant))
+    ]
     for left in export.making.glob(".*"):
         if left not in wanted:
             left.unlink()
@@ -180,7 +203,7 @@ def _begin(export: Export) -> Export:
 
 def _take_up(export: Export, quant: str, entry: dict[str, Any]) -> None:
     path = export.gguf(quant)
-    if quant not in export.request["quants"]:
+    if quant not in (*export.request["quants"], export.exact):
         path.unlink(missing_ok=True)
         return
     if not path.is_file() and (export.target / path.name).is_file():
@@ -194,12 +217,12 @@ def _take_up(export: Export, quant: str, entry: dict[str, Any]) -> None:
 def _preflight(export: Export) -> None:
     """What can be refused is refused now, in a second; and what is to be written must fit on the disk."""
     from tarot_tui.export.disk import check_space
-    from tarot_tui.export.kquants import QUANTS, estimate
+    from tarot_tui.export.llama_quantize import estimate
     from tarot_tui.export.plan import planned
 
     with planned(export.base, export.adapters) as (base, _plan, _config):
         shapes = [base[name].shape for name in base]
-        needed = sum(estimate(QUANTS[quant], shapes) for quant in export.missing())
+        needed = sum(estimate(quant, shapes) for quant in export.missing())
         needed -= sum(present(export.gguf(quant)) for quant in export.missing())
         needed += base.size if _to_merge(export) else 0
     _say(_("To write: about {size}.").format(size=size(needed)))
@@ -228,22 +251,50 @@ def _merge(export: Export) -> None:
 
 def _quantise(export: Export) -> bool | None:
     missing = export.missing()
-    if missing:
+    theirs = foreign(missing, export.imatrix is not None)
+    if ours := [quant for quant in missing if quant not in theirs]:
         from tarot_tui.export.gguf import write_ggufs
 
-        _say(_("Writing {quants} in one pass …").format(quants=", ".join(missing)))
+        _say(_("Writing {quants} in one pass …").format(quants=", ".join(ours)))
         write_ggufs(
             export.base,
             export.adapters,
-            {quant: export.gguf(quant) for quant in missing},
+            {quant: export.gguf(quant) for quant in ours},
             name=export.request["name"],
             key=json.dumps(export.pieces["key"]),
-            threads=export.request.get("threads") or len(os.sched_getaffinity(0)),
+            threads=export.threads,
             progress=_meter(_("writing GGUF")),
             finished=export.add,
             say=_say,
         )
+    for quant in theirs:
+        _by_llama_quantize(export, quant)
+    if export.exact not in export.request["quants"] and export.pieces["ggufs"].pop(export.exact, None):
+        export.keep()
+        export.gguf(export.exact).unlink()
     return next((entry["adds_bos"] for entry in export.pieces["ggufs"].values()), None)
+
+
+def _by_llama_quantize(export: Export, quant: str) -> None:
+    from tarot_tui.export.gguf_output import Written
+    from tarot_tui.export.llama_quantize import quantise
+
+    _say(_("{quant} is made by llama-quantize, of {exact}.").format(quant=quant, exact=export.exact))
+    source = export.pieces["ggufs"][export.exact]
+    with replacing(export.gguf(quant)) as part:
+        quantise(
+            Path(export.request["llama_quantize"]),
+            export.gguf(export.exact),
+            part,
+            quant,
+            imatrix=export.imatrix,
+            threads=export.threads,
+            progress=_meter(quant, "tensors"),
+        )
+    path = export.gguf(quant)
+    export.add(
+        Written(quant, path, _sha256(path), path.stat().st_size, source["tensors"], 0, source["adds_bos"])
+    )
 
 
 def _describe(export: Export, adds_bos: bool | None) -> None:
@@ -298,11 +349,11 @@ def _publish(export: Export) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _meter(what: str) -> Any:
+def _meter(what: str, unit: str = "bytes") -> Any:
     def progress(done: int, total: int) -> None:
         if worker.stop_requested():
             raise _Stopped
-        worker.progress(done, total, "bytes", what)
+        worker.progress(done, total, unit, what)
 
     return progress
 

@@ -90,9 +90,10 @@ def test_a_run_becomes_a_release(project, make_run, tarot, tiny_llama, tiny_adap
     assert {"export.narrow", "tokens.equal"} == {finding.id for finding in release.findings}
     commands = dict(parse((release.folder / "Modelfile").read_text("utf-8")))
     assert commands["model"] == "./reader-q8_0.gguf" and commands["template"] == release.template
+    trained = {"role": "system", "content": "你是塔羅師。"}
+    assert trained in [one["messages"][0] for one in release.conversations]
     go = go_renderer(release.template)
     for one in release.conversations:
-        assert one["messages"][0] == {"role": "system", "content": "你是塔羅師。"}
         assert go(one["messages"]) == one["prompt"]
 
     code, _out, err = tarot("export", "-1", "-o", "reader")
