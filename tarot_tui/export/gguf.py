@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from tarot_tui import __version__
-from tarot_tui.errors import BadInput, Refused, TarotError
-from tarot_tui.export import converter
+from tarot_tui.errors import BadInput, Refused
+from tarot_tui.export import blocks, converter
 from tarot_tui.export.adapter import Weighted
 from tarot_tui.export.disk import check_space
 from tarot_tui.export.gguf_output import Output, Written
@@ -58,7 +58,8 @@ def write_ggufs(
     """
     tool = converter.newest(say)
     converter.activate(tool)
-    _need_libgguf(targets)
+    if not set(targets) <= {"f32", "f16", "bf16"}:
+        blocks.check()
     import torch
 
     logging.getLogger("hf-to-gguf").setLevel(logging.ERROR)
@@ -84,17 +85,6 @@ def write_ggufs(
         finally:
             for output in outputs:
                 output.file.close()
-
-
-def _need_libgguf(targets: dict[str, Path]) -> None:
-    if set(targets) <= {"f32", "f16", "bf16"}:
-        return
-    try:
-        import libgguf  # noqa: F401
-    except ImportError:
-        raise TarotError(
-            _("Quantising needs libgguf: install it with 'pip install tarot-tui[export]'.")
-        ) from None
 
 
 def _everything(key: str, tool: Path) -> str:
@@ -179,6 +169,4 @@ def _stored(name: str, rows: np.ndarray, kind: Type) -> np.ndarray:
                 )
             )
         return stored
-    import libgguf
-
-    return libgguf.quantize_rows(rows, int(kind))
+    return blocks.quantise(rows, kind)

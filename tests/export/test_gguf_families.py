@@ -33,7 +33,7 @@ converter.activate(converter.tool_dir())
 import gguf, torch
 with torch.inference_mode():
     for folder in map(Path, sys.argv[2:]):
-        for quant, number in (("bf16", 32), ("q8_0", 7), ("f16", 1)):
+        for quant, number in (("bf16", 32), ("q8_0", 7), ("f16", 1), ("f32", 0)):
             if quant in ("bf16", *sys.argv[1].split(",")):
                 kind, settings = converter.model_class(folder / "merged/model")
                 out = folder / f"theirs/{quant}.gguf"
