@@ -18,6 +18,8 @@ from tarot_tui.locale import _
 from tarot_tui.text import one_line
 
 PREFIX = "base_model.model."
+#: Models whose layers are transformers' ``Conv1D``, stored (in, out).
+_CONV1D_MODELS = {"gpt2", "openai-gpt", "imagegpt", "decision_transformer"}
 
 #: The shape of every tensor of a base.
 Shapes = Mapping[str, tuple[int, ...]]
@@ -27,16 +29,16 @@ Shapes = Mapping[str, tuple[int, ...]]
 class Change:
     """What happens to one tensor, in this order.
 
-    replacement: its content is another. products: low-rank products are added. magnitude: of DoRA, the lengths that
-    its rows (of a transposed layout: its columns) are then brought to. vectors: scaled vectors are added to a bias.
-    tokens: single rows, by their index, are another.
+    replacement: its content is another. tokens: single rows, by their index, are another. products: low-rank products
+    are added. magnitude: of DoRA, the lengths that its rows (of a transposed layout: its columns) are then brought to.
+    vectors: scaled vectors are added to a bias.
     """
 
     replacement: Stored | None = None
+    tokens: list[tuple[tuple[int, ...], Stored]] = field(default_factory=list)
     products: list[LowRank] = field(default_factory=list)
     magnitude: Stored | None = None
     vectors: list[tuple[Stored, float]] = field(default_factory=list)
-    tokens: list[tuple[tuple[int, ...], Stored]] = field(default_factory=list)
 
     @property
     def stored(self) -> list[Stored]:
@@ -60,8 +62,8 @@ def read_forms(adapter: Adapter, shapes: Shapes, model_type: str) -> Changes:
     Raises Refused for a tensor that has no place, naming it.
     """
     left = dict.fromkeys(adapter.file.tensors)
-    reader = _Reader(adapter, shapes, left)
-    reader.low_rank(model_type)
+    reader = _Reader(adapter, shapes, model_type, left)
+    reader.low_rank()
     reader.trained_tokens()
     reader.replacements()
     if left:
@@ -86,8 +88,8 @@ def in_base(name: str, shapes: Shapes) -> str:
 
 
 class _Reader:
-    def __init__(self, adapter: Adapter, shapes: Shapes, left: dict[str, None]) -> None:
-        self.adapter, self.shapes, self.left = adapter, shapes, left
+    def __init__(self, adapter: Adapter, shapes: Shapes, model_type: str, left: dict[str, None]) -> None:
+        self.adapter, self.shapes, self.model_type, self.left = adapter, shapes, model_type, left
         self.changes: Changes = {}
 
     def change(self, name: str) -> Change:
@@ -97,7 +99,7 @@ class _Reader:
         del self.left[name]
         return self.adapter[name]
 
-    def low_rank(self, model_type: str) -> None:
+    def low_rank(self) -> None:
         """LoRA pairs, with DoRA's magnitude and ``lora_bias`` where they have one."""
         for key in list(self.left):
             match = re.fullmatch(re.escape(PREFIX) + r"(.+)\.lora_(embedding_A|A\.weight)", key)
@@ -109,7 +111,7 @@ class _Reader:
                 raise _incomplete(key)
             a, b = self.take(key), self.take(partner)
             if not embedding and in_base(f"{module}.weight", self.shapes) not in self.shapes:
-                experts = expert_products(self.adapter, module, a, b, self.shapes, model_type)
+                experts = expert_products(self.adapter, module, a, b, self.shapes, self.model_type)
                 for name, product in experts.items():
                     self.change(name).products.append(product)
                 if experts:
@@ -130,11 +132,17 @@ class _Reader:
             self.change(f"{module}.bias").vectors.append((self.take(key), scale))
 
     def _linear_layout(self, module: str, a: Stored, b: Stored) -> Layout:
-        """Shapes tell a Conv1D from a linear layer, except square ones: there peft's own flag does."""
+        """Shapes tell a Conv1D from a linear layer; of square ones only the model does.
+
+        peft's own ``fan_in_fan_out`` tells nothing: it has one for all layers, and saves what it set for the last.
+        """
         shape = self.shapes.get(in_base(f"{module}.weight", self.shapes))
         straight, turned = (b.shape[0], *a.shape[1:]), (*a.shape[1:], b.shape[0])
-        square = straight == turned and bool(self.adapter.config.get("fan_in_fan_out"))
-        return Layout.TRANSPOSED if square or (shape == turned and shape != straight) else Layout.LINEAR
+        if straight == turned:
+            transposed = self.model_type in _CONV1D_MODELS and not module.endswith("lm_head")
+        else:
+            transposed = shape == turned
+        return Layout.TRANSPOSED if transposed else Layout.LINEAR
 
     def trained_tokens(self) -> None:
         """Rows of an embedding that were trained alone (``trainable_token_indices``)."""
@@ -172,7 +180,7 @@ class _Reader:
             if ".original_module." in name and saved in self.adapter:
                 del self.left[key]  # peft's copy of what the saved module replaces
                 continue
-            change = self.change(name.replace(".modules_to_save.", ".").replace(".base_layer.", "."))
+            change = self.change(re.sub(r"\.(token_adapter|modules_to_save|base_layer)(?=\.)", "", name))
             if change.replacement and not change.replacement.same(self.adapter[key]):
                 continue
             change.replacement = self.take(key)  # peft saves some tensors under two names

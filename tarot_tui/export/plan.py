@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -112,8 +112,8 @@ def _settle_tie(plan: Plan, base: Checkpoint, config: dict[str, Any]) -> None:
     """Where embedding and ``lm_head`` are one tensor, decide whether they still are, as in the unmerged model.
 
     peft's own merge writes both changes into the one tensor and is wrong (peft #2018, transformers #45127); here the
-    result gets a ``lm_head`` of its own when the two are no longer equal. Trained tokens alone keep the tie: peft
-    ties their rows too.
+    result gets a ``lm_head`` of its own when the two are no longer equal. What peft does to the one weight before
+    LoRA counts for both sides: the rows of trained tokens, and the resized weight saved with a targeted layer.
     """
     text = config.get("text_config") or {}
     # The library's default, which configurations may leave out, is to tie.
@@ -124,28 +124,33 @@ def _settle_tie(plan: Plan, base: Checkpoint, config: dict[str, Any]) -> None:
     input_side, output_side = plan.changes.get(embedding), plan.changes.get(_HEAD)
     if input_side is None and output_side is None:
         return
-    if output_side is None and _only_tokens(input_side):
-        output_side = input_side
+    input_side, output_side = _beneath(input_side, output_side), _beneath(output_side, input_side)
     plan.parted = not _equal(input_side, output_side)
+    if input_side != Change():
+        plan.changes[embedding] = input_side
     if _HEAD in base:  # tied and nevertheless stored twice
-        if output_side:
+        if output_side != Change():
             plan.changes[_HEAD] = output_side
     elif plan.parted:
         plan.untied = embedding
-        plan.changes.setdefault(_HEAD, Change())
+        plan.changes[_HEAD] = output_side
     else:
         plan.changes.pop(_HEAD, None)
 
 
-def _only_tokens(change: Change | None) -> bool:
-    return change is not None and change == Change(tokens=change.tokens)
+def _beneath(one: Change | None, other: Change | None) -> Change:
+    """One side of a tie, on the weight that both share."""
+    one, other = one or Change(), other or Change()
+    tokens = one.tokens or other.tokens
+    shared = other.replacement if other.products else None  # a module saved for itself comes without products
+    return replace(one, tokens=tokens, replacement=one.replacement or shared)
 
 
-def _equal(one: Change | None, other: Change | None) -> bool:
+def _equal(one: Change, other: Change) -> bool:
     """Whether two changes of the same tensor come to the same."""
-    if one is other:
+    if one == other:
         return True
-    if one is None or other is None or one.magnitude or other.magnitude:
+    if one.magnitude or other.magnitude:
         return False
     if bool(one.replacement) != bool(other.replacement) or len(one.products) != len(other.products):
         return False

@@ -51,7 +51,6 @@ class MergedTensor:
         """
         magnitude, lengths = self._magnitude(limit)
         vectors = [vector.read() * np.float32(scale) for vector, scale in self.change.vectors]
-        tokens = [(np.array(at), rows.read()) for at, rows in self.change.tokens]
         for first, values in self._sums(limit):
             if magnitude is not None:
                 values *= (
@@ -61,9 +60,6 @@ class MergedTensor:
                 )
             for vector in vectors:
                 values += vector
-            for at, rows in tokens:
-                here = (first <= at) & (at < first + len(values))
-                values[at[here] - first] = rows[here]
             if not np.isfinite(values).all():
                 raise Refused(
                     _(
@@ -73,7 +69,8 @@ class MergedTensor:
             yield first, values
 
     def _sums(self, limit: int) -> Iterator[tuple[int, np.ndarray]]:
-        """The rows with the low-rank products added."""
+        """The rows with those of trained tokens in place and the low-rank products added."""
+        tokens = [(np.array(at), rows.read()) for at, rows in self.change.tokens]
         products = [product.load() for product in self.change.products]
         step = max(1, limit // (4 * max(1, self.columns)))
         width = self.columns * ITEM_SIZE[self._stored.dtype]
@@ -81,6 +78,9 @@ class MergedTensor:
             count = min(step, self.rows - first)
             raw = self._file.bytes_at(self._stored.start + first * width, count * width)
             values = decode(raw, self._stored.dtype).reshape(count, self.columns)
+            for at, rows in tokens:
+                here = (first <= at) & (at < first + len(values))
+                values[at[here] - first] = rows[here]
             for product in products:
                 product.add_to(values, first)
             yield first, values
