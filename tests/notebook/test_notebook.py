@@ -29,8 +29,11 @@ QUESTION = 'What does "The Fool" mean?\\n'
 
 
 @pytest.fixture
-def deck(project):
+def deck(project, request, monkeypatch):
     """A project with a dataset whose questions hold quotes, and a recipe of two steps."""
+    if "slow" not in request.keywords:
+        # Making our wheel takes seconds; the test that runs the notebook needs it.
+        monkeypatch.setattr("tarot_tui.wheels.of_ourselves", lambda folder: None)
     samples = [{"instruction": QUESTION, "input": "", "output": f"Beginnings {n}."} for n in range(8)]
     write_samples(project.data / "deck.json", samples)
     registry.register(project, "deck", registry.alpaca("deck.json", system=False))

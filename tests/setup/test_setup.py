@@ -26,6 +26,8 @@ PASCAL = Gpu("GTX 1080", 8 << 30, 8 << 30, (6, 1))
 def machine(monkeypatch):
     """A machine with this driver and these GPUs, enough disk, and no uv."""
     monkeypatch.setattr("shutil.disk_usage", lambda path: Usage(10**13, 0, 10**13))
+    # Making our wheel takes seconds; one test makes it.
+    monkeypatch.setattr("tarot_tui.wheels.of_ourselves", lambda folder: None)
     real = shutil.which
     monkeypatch.setattr("shutil.which", lambda name, **more: None if name == "uv" else real(name, **more))
 
