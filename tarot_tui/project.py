@@ -97,9 +97,9 @@ class Project:
         python = self.root.resolve() / Path(str(named)).expanduser()
         if not os.access(python, os.X_OK) or not python.is_file():
             raise BadInput(
-                _("{file}, key python: {python} is not there; 'tarot-tui setup' makes an environment.").format(
-                    file=self.root / FILE, python=one_line(str(named), 200)
-                )
+                _(
+                    "{file}, key python: {python} is not there; 'tarot-tui setup' makes an environment."
+                ).format(file=self.root / FILE, python=one_line(str(named), 200))
             )
         os.environ[PYTHON] = str(python)
 
