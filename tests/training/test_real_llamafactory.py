@@ -15,7 +15,9 @@ from tarot_tui.training.presets import presets
 
 pytestmark = [
     pytest.mark.external,
-    pytest.mark.skipif("TAROT_TEST_LLAMAFACTORY" not in os.environ, reason="TAROT_TEST_LLAMAFACTORY names no Python"),
+    pytest.mark.skipif(
+        "TAROT_TEST_LLAMAFACTORY" not in os.environ, reason="TAROT_TEST_LLAMAFACTORY names no Python"
+    ),
 ]
 
 READ = """
