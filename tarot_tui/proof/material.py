@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tarot_tui.errors import TarotError
 from tarot_tui.export.chat_template import json_object
+from tarot_tui.export.tokens import TEXTS
 
 if TYPE_CHECKING:
     from tarot_tui.export.release import Release
@@ -16,19 +17,6 @@ if TYPE_CHECKING:
 
 Messages = list[dict[str, str]]
 
-#: Texts at which tokenizers have been seen to differ: scripts, digits, white space, symbols, things like control tokens.
-TEXTS = (
-    "What does The Fool mean?",
-    "塔羅牌　「愚者」正位，象徵新的開始。",
-    "繁體與简体、かな、한국어、Ünïcödé, naïve Ångström",
-    "0 1 12 123 1234 12345 123456 3.14159 1,000,000 ２０２６",
-    " leading,  two   three    four     spaces\ttab\n\n\nlines \r\n end ",
-    "🔮 👩‍💻 🇹🇼 ❤️‍🔥 ☀︎",
-    "don't I'll WE'VE it's 'quoted' \"double\" `code` {{ .System }} {% raw %}",
-    "https://example.org/a?b=c&d=%20#e  a@b.c  C:\\path\\file  x==y!=z<=>",
-    "\u200b\u00a0\u3000\ufeff|\u202e abc",
-    "",
-)
 #: So many held-out positions, trained questions, and likeliest tokens at each position.
 POSITIONS, QUESTIONS, TOP = 256, 10, 1000
 
