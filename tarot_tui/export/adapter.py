@@ -109,16 +109,26 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def check_base(folder: Path) -> dict[str, Any]:
-    """The ``config.json`` of a base that can be merged into. Raises Refused for a quantised one."""
+    """The ``config.json`` of a base that can be merged into. Raises Refused for a quantised one, naming the method."""
     config = read_json(folder / "config.json")
-    if config.get("quantization_config"):
+    if method := _quantised(folder, config):
         raise Refused(
             _(
-                "The base in {folder} is quantised; merging into it would lose what was trained. "
-                "Give the unquantised model it was made from."
-            ).format(folder=folder)
+                "The base in {folder} is quantised ({method}); merging into it would lose what was trained. "
+                "Give the unquantised model it was made from, with --base."
+            ).format(folder=folder, method=one_line(method, 40))
         )
     return config
+
+
+def _quantised(folder: Path, config: dict[str, Any]) -> str:
+    """How a base is quantised; empty when it is not. Older GPTQ and AWQ models say so in a file of their own."""
+    text = config.get("text_config")
+    for holder in (config, text if isinstance(text, dict) else {}):
+        if said := holder.get("quantization_config"):
+            return str(said.get("quant_method") or "?") if isinstance(said, dict) else "?"
+    files = {"quantize_config.json": "gptq", "quant_config.json": "awq"}
+    return next((method for name, method in files.items() if (folder / name).is_file()), "")
 
 
 def _refuse_unknown_kinds(config: dict[str, Any]) -> None:

@@ -24,6 +24,7 @@ from tarot_tui.project import replacing, write_text
 _WEIGHTS = {".safetensors", ".bin", ".pt", ".pth", ".gguf", ".onnx", ".h5", ".msgpack"}
 _TOKENIZER = ("tokenizer", "special_tokens_map", "added_tokens", "chat_template", "vocab", "merges")
 _COPY = 32 << 20
+_CANNOT = (errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 
 
 def merge(
@@ -97,24 +98,34 @@ def _write_shard(part: Path, source: SafetensorsFile, tensors: list[MergedTensor
 
 
 def _copy(source: SafetensorsFile, start: int, target: int, count: int, meter: _Meter) -> None:
-    """Append ``count`` bytes of ``source`` from ``start``; in the kernel where the file system can."""
-    in_kernel = True
+    """Append ``count`` bytes of ``source`` from ``start``: in the kernel, by what the file systems can do there."""
+    ways = [_by_range, _by_sendfile, _by_hand]
     while count:
-        wanted = min(count, _COPY)
-        moved = 0
-        if in_kernel:
-            try:
-                moved = os.copy_file_range(source.descriptor, target, wanted, offset_src=start)
-            except OSError as error:
-                if error.errno not in (errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL):
-                    raise
-            in_kernel = moved > 0
-        if not in_kernel:
-            moved = min(wanted, 1 << 20)
-            _write_all(target, memoryview(source.bytes_at(start, moved)))
+        try:
+            moved = ways[0](source, start, target, min(count, _COPY))
+        except OSError as error:
+            if len(ways) == 1 or error.errno not in _CANNOT:
+                raise
+            moved = 0
+        if not moved:
+            ways.pop(0)
         start += moved
         count -= moved
         meter.advance(moved)
+
+
+def _by_range(source: SafetensorsFile, start: int, target: int, count: int) -> int:
+    return os.copy_file_range(source.descriptor, target, count, offset_src=start)
+
+
+def _by_sendfile(source: SafetensorsFile, start: int, target: int, count: int) -> int:
+    return os.sendfile(target, source.descriptor, start, count)
+
+
+def _by_hand(source: SafetensorsFile, start: int, target: int, count: int) -> int:
+    data = source.bytes_at(start, min(count, 1 << 20))
+    _write_all(target, memoryview(data))
+    return len(data)
 
 
 def _write_all(target: int, data: memoryview) -> None:

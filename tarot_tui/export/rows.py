@@ -61,12 +61,24 @@ class MergedTensor:
             for vector in vectors:
                 values += vector
             if not np.isfinite(values).all():
-                raise Refused(
-                    _(
-                        "'{tensor}' holds a value that is not a number after the merge; nothing was exported."
-                    ).format(tensor=one_line(self.name))
-                )
+                raise self._not_finite()
             yield first, values
+
+    def _not_finite(self) -> Refused:
+        """Why a value came out that is none: an adapter's tensor is to blame where it holds one itself."""
+        for stored in self.change.stored:
+            if not np.isfinite(stored.read()).all():
+                return Refused(
+                    _(
+                        "'{tensor}' in {file} holds a value that is not a number: the training broke, or the file is "
+                        "damaged; nothing was exported."
+                    ).format(tensor=one_line(stored.name), file=stored.file.path)
+                )
+        return Refused(
+            _("'{tensor}' holds a value that is not a number after the merge; nothing was exported.").format(
+                tensor=one_line(self.name)
+            )
+        )
 
     def _sums(self, limit: int) -> Iterator[tuple[int, np.ndarray]]:
         """The rows with those of trained tokens in place and the low-rank products added."""

@@ -87,9 +87,38 @@ def test_an_adapter_of_another_base_is_refused(base, adapter, make_llama, tmp_pa
         plan(make_llama(tmp_path / "short", num_hidden_layers=1), adapter)
 
 
-def test_a_quantised_base_is_refused(base, adapter, copy_of):
-    with pytest.raises(Refused, match="quantised"):
-        plan(copy_of(base, "config.json", quantization_config={"quant_method": "bitsandbytes"}), adapter)
+@pytest.mark.parametrize("method", ["bitsandbytes", "gptq", "awq"])
+def test_a_quantised_base_is_refused(base, adapter, copy_of, method):
+    with pytest.raises(Refused, match=rf"quantised \({method}\).*--base"):
+        plan(copy_of(base, "config.json", quantization_config={"quant_method": method}), adapter)
+    with pytest.raises(Refused, match=method):
+        inner = {"quantization_config": {"quant_method": method}}
+        plan(copy_of(base, "config.json", text_config=inner), adapter)
+
+
+@pytest.mark.parametrize(("file", "method"), [("quantize_config.json", "gptq"), ("quant_config.json", "awq")])
+def test_a_base_that_was_quantised_long_ago_is_refused(base, adapter, copy_of, file, method):
+    old = copy_of(base)
+    (old / file).write_text('{"bits": 4}')
+    with pytest.raises(Refused, match=method):
+        plan(old, adapter)
+
+
+@pytest.mark.parametrize("lost", ["cut", "missing", "not in the index"])
+def test_an_incomplete_base_is_refused(base, adapter, tmp_path, lost):
+    from transformers import AutoModelForCausalLM
+
+    AutoModelForCausalLM.from_pretrained(base, dtype="auto").save_pretrained(tmp_path, max_shard_size="60KB")
+    shard = sorted(tmp_path.glob("*.safetensors"))[1]
+    if lost == "cut":
+        shard.write_bytes(shard.read_bytes()[:-1])
+    elif lost == "missing":
+        shard.unlink()
+    else:
+        save_file(dict(list(load_file(shard).items())[1:]), shard)
+    with pytest.raises((Refused, BadInput)) as refusal:
+        plan(tmp_path, adapter)
+    assert shard.name in str(refusal.value) or "the index names" in str(refusal.value)
 
 
 def test_a_truncated_adapter_is_refused(base, adapter, copy_of):

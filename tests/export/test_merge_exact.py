@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 
 import numpy as np
 import pytest
@@ -232,14 +234,35 @@ def test_shards_are_mirrored_and_files_carried(make_adapter, tmp_path, base):
     AutoModelForCausalLM.from_pretrained(tmp_path / "merged")
 
 
-def test_a_weight_that_is_no_number_is_refused_and_nothing_is_left(base, adapter, copy_of, tmp_path):
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_a_weight_that_is_no_number_is_refused_and_nothing_is_left(base, adapter, copy_of, tmp_path, value):
     from safetensors.torch import save_file
 
     broken = copy_of(adapter)
     tensors = load_file(broken / "adapter_model.safetensors")
     name = next(name for name in tensors if "layers.1.mlp.up_proj.lora_B" in name)
-    tensors[name][0, 0] = float("inf")
+    tensors[name][0, 0] = value
     save_file(tensors, broken / "adapter_model.safetensors")
-    with pytest.raises(Refused, match=r"model\.layers\.1\.mlp\.up_proj"):
+    with pytest.raises(Refused, match=r"model\.layers\.1\.mlp\.up_proj\.lora_B.*adapter_model\.safetensors"):
+        merge(base, [Weighted(broken)], tmp_path / "merged")
+    tensors[name][0, 0] = 1e30  # sound, and too much for the result
+    tensors[name.replace("lora_B", "lora_A")][0] = 1e30
+    save_file(tensors, broken / "adapter_model.safetensors")
+    with pytest.raises(Refused, match=r"'model\.layers\.1\.mlp\.up_proj\.weight'"):
         merge(base, [Weighted(broken)], tmp_path / "merged")
     assert list((tmp_path / "merged").iterdir()) == []
+
+
+@pytest.mark.parametrize("missing", [[], ["copy_file_range"], ["copy_file_range", "sendfile"]])
+def test_untouched_tensors_are_copied_whatever_the_file_system_can(
+    base, adapter, tmp_path, monkeypatch, missing
+):
+    def cannot(*_arguments, **_keywords):
+        raise OSError(errno.EXDEV, "cannot")
+
+    merge(base, [Weighted(adapter)], tmp_path / "usual")
+    for call in missing:
+        monkeypatch.setattr(os, call, cannot)
+    merge(base, [Weighted(adapter)], tmp_path / "merged")
+    for name in ("model.safetensors", "config.json"):
+        assert (tmp_path / "merged" / name).read_bytes() == (tmp_path / "usual" / name).read_bytes()
