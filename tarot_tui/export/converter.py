@@ -113,7 +113,7 @@ def _day(checkout: Path) -> str:
 
 def version(folder: Path) -> str:
     """What to call a converter in a sentence."""
-    return VERSION if folder == tool_dir() else str(folder)
+    return VERSION if folder == tool_dir() else f"{folder}, {_day(folder)}"
 
 
 def activate(folder: Path) -> None:
@@ -223,8 +223,10 @@ def _print_of(base: Path) -> str:
     """What an answer rests on: the model's small files, our converter, and the language it is given in."""
     from tarot_tui.locale import language
 
-    checkout = os.environ.get(CHECKOUT)
-    parts = [VERSION, _day(Path(checkout)) if checkout else "", language()]
+    parts = [VERSION, language()]
+    if checkout := os.environ.get(CHECKOUT):
+        times = [path.stat().st_mtime_ns for path in Path(checkout).glob("conversion/*.py")]
+        parts += [checkout, str(max(times, default=0))]
     for path in sorted(base.iterdir()):
         if path.is_file() and path.suffix in _CARRIED and path.suffix != ".safetensors":
             parts += [path.name, hashlib.sha256(path.read_bytes()).hexdigest()]

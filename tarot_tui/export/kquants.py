@@ -49,6 +49,7 @@ class Quant:
 QUANTS = {
     quant.name: quant
     for quant in (
+        Quant("f32", Type.F32, 0),
         Quant("f16", Type.F16, 1),
         Quant("bf16", Type.BF16, 32),
         Quant("q8_0", Type.Q8_0, 7),
@@ -65,7 +66,7 @@ QUANTS = {
     )
 }
 #: Written with the types that llama.cpp's converter itself chooses; the others go through the rules below.
-PLAIN = ("f16", "bf16", "q8_0")
+PLAIN = ("f32", "f16", "bf16", "q8_0")
 
 # What is narrower than a block of the wanted type gets one with shorter blocks instead.
 _NARROW = {

@@ -18,16 +18,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from tarot_tui import __version__
 from tarot_tui.errors import BadInput, Refused, TarotError
+from tarot_tui.export import converter
 from tarot_tui.export.adapter import CONFIG, WEIGHTS, Weighted
 from tarot_tui.export.llama_quantize import foreign
 from tarot_tui.export.part_file import part_of, present
 from tarot_tui.export.release import FILE, MERGED, write_release
 from tarot_tui.findings import Finding
-from tarot_tui.jobs import worker
+from tarot_tui.jobs import task, worker
 from tarot_tui.jobs.spec import read_spec
+from tarot_tui.jobs.steps import Steps
 from tarot_tui.locale import _
 from tarot_tui.project import Project, replacing, write_text
 from tarot_tui.text import size
@@ -38,10 +41,6 @@ if TYPE_CHECKING:
 _PIECES = "pieces.json"
 # No space, over quota, over the limit for one file.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
-
-class _Stopped(Exception):
-    """Somebody asked this job to stop; what is finished stays for the next attempt."""
 
 
 @dataclass
@@ -117,27 +116,20 @@ class Export:
 
 def main() -> int:
     """Run the job and return its exit code; the last line of the log is then the reason."""
+    return task.main(_run, _("This is the worker of an export: start one with 'tarot-tui export RUN'."))
+
+
+def _run(_folder: Path, request: dict[str, Any]) -> dict[str, Any]:
     try:
-        folder = worker.job_dir()
-        if folder is None:
-            raise BadInput(_("This is the worker of an export: start one with 'tarot-tui export RUN'."))
-        release = run(read_spec(folder)["request"])
-    except _Stopped:
-        worker.result("stopped")
-    except TarotError as error:
-        print(error, file=sys.stderr, flush=True)
-        return error.exit_code
+        release = run(request)
     except OSError as error:
         if error.errno not in _FULL:
             raise
         text = _(
             "The disk is full ({reason}): make room and export again; what is written stays and is taken up."
         )
-        print(text.format(reason=error.strerror), file=sys.stderr, flush=True)
-        return TarotError.exit_code
-    else:
-        worker.result("finished", release=release.name, folder=str(release))
-    return 0
+        raise TarotError(text.format(reason=error.strerror)) from None
+    return {"release": release.name, "folder": str(release)}
 
 
 def run(request: dict[str, Any]) -> Path:
@@ -154,12 +146,19 @@ def run(request: dict[str, Any]) -> Path:
             raise Refused(
                 _("'{name}' is being exported by another job.").format(name=request["name"])
             ) from None
-        export = _begin(Export(project, request, making))
-        _preflight(export)
-        _merge(export)
-        adds_bos = _quantise(export)
-        _describe(export, adds_bos)
-        _publish(export)
+        # What is finished is known by its hash, so every attempt goes through all steps; they say where it is.
+        steps = Steps(worker.job_dir(), ("check", "merge", "quantise", "describe"))
+        attempt = uuid4().hex
+        with steps.step("check", _("check what is asked"), attempt):
+            export = _begin(Export(project, request, making))
+            _preflight(export)
+        with steps.step("merge", _("merge"), attempt):
+            _merge(export)
+        with steps.step("quantise", _("write the GGUFs"), attempt):
+            adds_bos = _quantise(export)
+        with steps.step("describe", _("describe the model"), attempt):
+            _describe(export, adds_bos)
+            _publish(export)
     _say(_("Finished: {folder}").format(folder=project.relative(export.target)))
     return export.target
 
@@ -227,6 +226,10 @@ def _preflight(export: Export) -> None:
         needed += base.size if _to_merge(export) else 0
     _say(_("To write: about {size}.").format(size=size(needed)))
     check_space(export.making, needed)
+    if _to_merge(export) and export.missing():  # alone, the pass over the GGUFs refuses within seconds
+        doubt = converter.supported(export.base)
+        if doubt and doubt.severity == "warning":
+            raise Refused(doubt.text)
 
 
 def _to_merge(export: Export) -> bool:
@@ -351,8 +354,7 @@ def _publish(export: Export) -> None:
 
 def _meter(what: str, unit: str = "bytes") -> Any:
     def progress(done: int, total: int) -> None:
-        if worker.stop_requested():
-            raise _Stopped
+        task.stop_if_asked()
         worker.progress(done, total, unit, what)
 
     return progress

@@ -56,6 +56,13 @@ def prove(project: Project, release: Release, *, cheap: bool) -> dict[str, Any]:
     _say(_("collecting texts, conversations and samples"))
     material = collect(project, release)
     trained = None
+    if _several(release) and not cheap:
+        _say(
+            _(
+                "Several adapters are merged here, which the unmerged model cannot show: its answers are left out."
+            )
+        )
+        cheap = True
     if not cheap and (material.samples or material.questions):
         _say(_("asking the trained model itself"))
         trained = reference.run(base, _adapter(project, release), material, _progress)
@@ -69,9 +76,16 @@ def prove(project: Project, release: Release, *, cheap: bool) -> dict[str, Any]:
     return found
 
 
+def _several(release: Release) -> bool:
+    """Whether more is merged than one adapter as it was trained."""
+    named = release.facts.get("adapters") or []
+    return len(named) > 1 or any(one["weight"] != 1 for one in named)
+
+
 def _adapter(project: Project, release: Release) -> Path | None:
     if not release.run:
-        return None
+        named = release.facts.get("adapters") or []
+        return Path(named[0]["folder"]) if named else None
     folder = project.jobs / release.run / str(release.facts.get("adapter") or ".")
     if not (folder / "adapter_config.json").is_file():
         raise BadInput(_("The adapter of {run} is gone: a proof compares with it.").format(run=release.run))

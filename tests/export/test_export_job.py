@@ -285,3 +285,22 @@ def test_a_damaged_or_unknown_release_is_bad_input(project):
         read_release(project, "x")
     with pytest.raises(BadInput, match="there are x"):
         read_release(project, "y")
+
+
+def test_the_steps_of_an_export_are_recorded_and_what_cannot_be_a_gguf_is_said_before_the_merge(
+    project, make_run, in_child, monkeypatch, copy_of, base, adapter
+):
+    from tarot_tui.jobs.steps import read
+
+    job = requested(project, make_run(base, adapter), base, "reader", [], True)
+    monkeypatch.setenv("TAROT_JOB_DIR", str(job))
+    assert worker.main() == 0
+    assert {step.name: step.state for step in read(job)} == dict.fromkeys(
+        ("check", "merge", "quantise", "describe"), "done"
+    )
+    strange = copy_of(base, "config.json", architectures=["TarotForCausalLM"])
+    job = requested(project, make_run(strange, adapter), strange, "strange", ["q8_0"], True)
+    monkeypatch.setenv("TAROT_JOB_DIR", str(job))
+    said = in_child("from tarot_tui.export.worker import main; assert main() == 3")
+    assert "Merging" not in said
+    assert [step.name for step in read(job) if step] == ["check", "merge", "quantise", "describe"]
