@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from tarot_tui.errors import TarotError
+from tarot_tui.export import blocks
 from tarot_tui.export.kquants import BLOCKS, QUANTS, Type
 from tarot_tui.export.lazy_source import BATCH
 
@@ -20,8 +22,6 @@ _CONVERTER, _MERGE = 420_000_000, 40_000_000
 _START = 10
 #: Seconds for a billion weights on one core to be read, merged, hashed and written; of this order on any machine.
 _PASS = 4
-
-
 # Weights a second and core, for types whose making searches a grid.
 _SEARCHING = 1.5e6
 
@@ -63,11 +63,11 @@ def _speed(kind: Type | None) -> float:
     if kind in (Type.F32, Type.F16, Type.BF16):
         return 1e9
     try:
-        import libgguf
-    except ImportError:
+        blocks.check()
+    except TarotError:
         return 1e7
     rows = np.random.default_rng(0).standard_normal((64, 4 * BLOCKS[kind][0]), np.float32)
-    libgguf.quantize_rows(rows, int(kind))
+    blocks.quantise(rows, kind)
     begun = time.perf_counter()
-    libgguf.quantize_rows(rows, int(kind))
+    blocks.quantise(rows, kind)
     return rows.size / max(time.perf_counter() - begun, 1e-6)
