@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tarot_tui.errors import Refused
 from tarot_tui.export.adapter import Adapter
@@ -25,7 +25,7 @@ _CONV1D_MODELS = {"gpt2", "openai-gpt", "imagegpt", "decision_transformer"}
 Shapes = Mapping[str, tuple[int, ...]]
 
 
-@dataclass
+@dataclass(slots=True)
 class Change:
     """What happens to one tensor, in this order.
 
@@ -35,10 +35,10 @@ class Change:
     """
 
     replacement: Stored | None = None
-    tokens: list[tuple[tuple[int, ...], Stored]] = field(default_factory=list)
-    products: list[LowRank] = field(default_factory=list)
+    tokens: tuple[tuple[tuple[int, ...], Stored], ...] = ()
+    products: tuple[LowRank, ...] = ()
     magnitude: Stored | None = None
-    vectors: list[tuple[Stored, float]] = field(default_factory=list)
+    vectors: tuple[tuple[Stored, float], ...] = ()
 
     @property
     def stored(self) -> list[Stored]:
@@ -113,7 +113,7 @@ class _Reader:
             if not embedding and in_base(f"{module}.weight", self.shapes) not in self.shapes:
                 experts = expert_products(self.adapter, module, a, b, self.shapes, self.model_type)
                 for name, product in experts.items():
-                    self.change(name).products.append(product)
+                    self.change(name).products += (product,)
                 if experts:
                     continue
             self._pair(module, a, b, embedding)
@@ -122,14 +122,14 @@ class _Reader:
         change = self.change(f"{module}.weight")
         scale = self.adapter.scale(module, a.shape[0])
         layout = Layout.EMBEDDING if embedding else self._linear_layout(module, a, b)
-        change.products.append(LowRank(a, b, scale, layout))
+        change.products += (LowRank(a, b, scale, layout),)
         stem = f"{PREFIX}{module}.lora_magnitude_vector"
         if key := next((key for key in (stem, f"{stem}.weight") if key in self.left), None):
             change.magnitude = self.take(key)
         elif self.adapter.config.get("use_dora"):
             raise _incomplete(a.name)
         if (key := f"{PREFIX}{module}.lora_B.bias") in self.left:
-            self.change(f"{module}.bias").vectors.append((self.take(key), scale))
+            self.change(f"{module}.bias").vectors += ((self.take(key), scale),)
 
     def _linear_layout(self, module: str, a: Stored, b: Stored) -> Layout:
         """Shapes tell a Conv1D from a linear layer; of square ones only the model does.
@@ -150,7 +150,7 @@ class _Reader:
             if match := re.fullmatch(re.escape(PREFIX) + r"(.+)\.token_adapter\.trainable_tokens_delta", key):
                 rows = self.adapter[key]
                 at = self._token_indices(match[1], rows.shape[0] if rows.shape else 0)
-                self.change(f"{match[1]}.weight").tokens.append((at, self.take(key)))
+                self.change(f"{match[1]}.weight").tokens += ((at, self.take(key)),)
 
     def _token_indices(self, module: str, count: int) -> tuple[int, ...]:
         given = self.adapter.config.get("trainable_token_indices")

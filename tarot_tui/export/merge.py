@@ -11,7 +11,8 @@ import json
 import os
 import shutil
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +42,14 @@ def merge(
     with planned(base, adapters) as (checkpoint, plan, config):
         target.mkdir(parents=True, exist_ok=True)
         shards = _layout(checkpoint, plan)
-        total = sum(tensor.size for tensors in shards.values() for tensor in tensors)
+        merged = partial(MergedTensor, base=checkpoint, plan=plan)
+        total = sum(merged(name).size for names in shards.values() for name in names)
         meter = _Meter(progress, total)
-        for name, tensors in shards.items():
-            with replacing(target / name) as part:
-                _write_shard(part, checkpoint.files[name], tensors, meter)
+        for shard, names in shards.items():
+            with replacing(target / shard) as part:
+                # Made anew for header and data: a mixture of experts has tens of thousands of tensors.
+                _write_header(part, checkpoint.files[shard], map(merged, names))
+                _write_data(part, checkpoint.files[shard], map(merged, names), meter)
         _write_index(target, checkpoint, shards, total)
         _carry(base, target)
         if plan.vocabulary and adapters:
@@ -64,29 +68,37 @@ class _Meter:
         self._progress(self._done, self._total)
 
 
-def _layout(checkpoint: Checkpoint, plan: Plan) -> dict[str, list[MergedTensor]]:
+def _layout(checkpoint: Checkpoint, plan: Plan) -> dict[str, list[str]]:
     """The tensors of every shard, in the base's order; an added one follows in the shard it comes from."""
-    shards = {
-        name: [MergedTensor(tensor, checkpoint, plan) for tensor in file.tensors]
-        for name, file in checkpoint.files.items()
-    }
+    shards = {name: list(file.tensors) for name, file in checkpoint.files.items()}
     for added in plan.added:
-        home = checkpoint.where[plan.source(added)].path.name
-        shards[home].append(MergedTensor(added, checkpoint, plan))
+        shards[checkpoint.where[plan.source(added)].path.name].append(added)
     return shards
 
 
-def _write_shard(part: Path, source: SafetensorsFile, tensors: list[MergedTensor], meter: _Meter) -> None:
-    header: dict[str, Any] = {"__metadata__": source.metadata or {"format": "pt"}}
+def _write_header(part: Path, source: SafetensorsFile, tensors: Iterable[MergedTensor]) -> None:
+    def entry(name: str, value: dict[str, Any]) -> bytes:
+        return f"{json.dumps(name)}:{json.dumps(value, separators=(',', ':'))}".encode()
+
     position = 0
-    for tensor in tensors:
-        offsets = [position, position + tensor.size]
-        header[tensor.name] = {"dtype": tensor.dtype, "shape": list(tensor.shape), "data_offsets": offsets}
-        position += tensor.size
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
+    with open(part, "r+b") as file:
+        file.seek(8)
+        file.write(b"{" + entry("__metadata__", source.metadata or {"format": "pt"}))
+        for tensor in tensors:
+            offsets = [position, position + tensor.size]
+            place = {"dtype": tensor.dtype, "shape": tensor.shape, "data_offsets": offsets}
+            file.write(b"," + entry(tensor.name, place))
+            position += tensor.size
+        file.write(b"}")
+        file.write(b" " * (-file.tell() % 8))
+        length = file.tell() - 8
+        file.seek(0)
+        file.write(struct.pack("<Q", length))
+
+
+def _write_data(part: Path, source: SafetensorsFile, tensors: Iterable[MergedTensor], meter: _Meter) -> None:
     with open(part, "r+b", buffering=0) as file:
-        file.write(struct.pack("<Q", len(text)) + text)
+        file.seek(0, os.SEEK_END)
         for tensor in tensors:
             if tensor.untouched:
                 _copy(source, tensor.source.start, file.fileno(), tensor.size, meter)
@@ -133,13 +145,11 @@ def _write_all(target: int, data: memoryview) -> None:
         data = data[os.write(target, data) :]
 
 
-def _write_index(
-    target: Path, checkpoint: Checkpoint, shards: dict[str, list[MergedTensor]], total: int
-) -> None:
+def _write_index(target: Path, checkpoint: Checkpoint, shards: dict[str, list[str]], total: int) -> None:
     if not (checkpoint.folder / INDEX).is_file():
         return
     metadata = read_json(checkpoint.folder / INDEX).get("metadata") or {}
-    weight_map = {tensor.name: name for name, tensors in shards.items() for tensor in tensors}
+    weight_map = {tensor: shard for shard, names in shards.items() for tensor in names}
     index = {"metadata": {**metadata, "total_size": total}, "weight_map": dict(sorted(weight_map.items()))}
     write_text(target / INDEX, json.dumps(index, indent=2) + "\n")
 

@@ -10,7 +10,7 @@ import numpy as np
 from tarot_tui.export.safetensors_file import ITEM_SIZE, SafetensorsFile, decode
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Stored:
     """One tensor of an open adapter file."""
 
@@ -74,7 +74,7 @@ _TURNED = (Layout.TRANSPOSED, Layout.EMBEDDING, Layout.STACK_TRANSPOSED)
 _PIECE = 1 << 19
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LowRank:
     """``scale`` times the product of two factors is added to a weight.
 

@@ -10,6 +10,7 @@ import json
 import math
 import os
 import struct
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +34,7 @@ _COMPARED = 1 << 20  # bytes of float32 at a time
 INDEX = "model.safetensors.index.json"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Tensor:
     """Where one tensor lies: ``start`` is its absolute byte in the file, ``size`` its bytes."""
 
@@ -42,6 +43,17 @@ class Tensor:
     shape: tuple[int, ...]
     start: int
     size: int
+
+
+_Entry = tuple[str, tuple[int, ...], list[int]]
+
+
+def _compact(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Entry:
+    """A tensor's entry as a small tuple: a mixture of experts has tens of thousands of them."""
+    found = dict(pairs)
+    if "data_offsets" not in found:
+        return found
+    return sys.intern(found["dtype"]), tuple(found["shape"]), found["data_offsets"]
 
 
 class SafetensorsFile:
@@ -70,7 +82,7 @@ class SafetensorsFile:
         if 8 + length > size or length > _LONGEST_HEADER:
             raise self._damaged(_("its header is cut off"))
         try:
-            header = json.loads(self.bytes_at(8, length))
+            header = json.loads(self.bytes_at(8, length), object_pairs_hook=_compact)
             metadata = header.pop("__metadata__", None) or {}
             tensors = [self._tensor(name, entry, 8 + length) for name, entry in header.items()]
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -90,14 +102,13 @@ class SafetensorsFile:
         return metadata, {tensor.name: tensor for tensor in tensors}
 
     @staticmethod
-    def _tensor(name: str, entry: dict[str, Any], base: int) -> Tensor:
-        first, last = entry["data_offsets"]
-        shape = tuple(entry["shape"])
+    def _tensor(name: str, entry: _Entry, base: int) -> Tensor:
+        dtype, shape, (first, last) = entry
         if any(type(n) is not int or n < 0 for n in (*shape, first, last)):
             raise ValueError(name)
-        if last - first != math.prod(shape) * ITEM_SIZE[entry["dtype"]]:
+        if last - first != math.prod(shape) * ITEM_SIZE[dtype]:
             raise ValueError(name)
-        return Tensor(name, entry["dtype"], shape, base + first, last - first)
+        return Tensor(name, dtype, shape, base + first, last - first)
 
     def _damaged(self, why: str) -> Refused:
         return Refused(
