@@ -78,3 +78,40 @@ def test_a_merge_stays_under_64_megabytes_and_within_96(big, project, in_child, 
     assert abs(merged.stat().st_size - (base / "model.safetensors").stat().st_size) < 200
     assert "library_name: transformers" in merged.with_name("README.md").read_text()
     assert json.loads((job / "result.json").read_text())["outcome"] == "finished"
+
+
+MERGE = """
+import sys
+from pathlib import Path
+from tarot_tui.export.adapter import Weighted
+from tarot_tui.export.merge import merge
+base, adapter, target = map(Path, sys.argv[1:])
+merge(base, [Weighted(adapter)], target)
+words = open("/proc/self/status").read().split()
+print(words[words.index("VmHWM:") + 1])
+"""
+
+
+def test_so_does_that_of_a_mixture_with_as_many_tensors_as_a_large_one(tmp_path, in_child):
+    """48 layers of 128 experts, each with three tensors: 18,432, all changed by adapters of their stacks."""
+    layers, experts, width, inner, rank = 48, 128, 16, 8, 4
+    base, adapter = tmp_path / "base", tmp_path / "adapter"
+    base.mkdir()
+    adapter.mkdir()
+    shapes, factors = {}, {}
+    for layer in range(layers):
+        stack = f"model.layers.{layer}.mlp.experts"
+        for expert in range(experts):
+            shapes |= {f"{stack}.{expert}.{name}_proj.weight": (inner, width) for name in ("gate", "up")}
+            shapes[f"{stack}.{expert}.down_proj.weight"] = (width, inner)
+        peft = f"base_model.model.{stack}"
+        factors[f"{peft}.base_layer.lora_A.weight"] = (experts * rank, width)
+        factors[f"{peft}.base_layer.lora_B.weight"] = (2 * inner, experts * rank)
+        factors[f"{peft}.lora_A.weight"] = (experts * rank, inner)
+        factors[f"{peft}.lora_B.weight"] = (width, experts * rank)
+    row = np.random.default_rng(0).standard_normal(64).astype(np.float32)
+    write(base / "model.safetensors", "BF16", shapes, row)
+    (base / "config.json").write_text('{"model_type": "qwen3_moe"}')
+    write(adapter / "adapter_model.safetensors", "F32", factors, row)
+    (adapter / "adapter_config.json").write_text('{"peft_type": "LORA", "r": 4, "lora_alpha": 8}')
+    assert int(in_child(MERGE, base, adapter, tmp_path / "merged")) < 64_000
