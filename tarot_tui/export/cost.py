@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,7 @@ def cost(sizes: dict[str, int], shapes: Sequence[tuple[int, ...]], threads: int,
     return Cost(sum(sizes.values()), shutil.disk_usage(folder).free, memory, seconds, threads)
 
 
+@cache
 def _speed(kind: Type | None) -> float:
     """Weights a second that one core of this machine makes into ``kind``, tried on a few; None: an IQ type."""
     if kind is None:
