@@ -76,6 +76,10 @@ def write_ggufs(
         check_space(outputs[0].file.path.parent, total - sum(map(present, targets.values())))
         try:
             heads = [output.begin(_everything(key, tool)) for output in outputs]
+            if kept := min(output.file.done for output in outputs):
+                say(
+                    _("Going on behind {done} of {all} tensors.").format(done=kept, all=len(outputs[0].infos))
+                )
             _stream(outputs, source, threads, lambda done: progress(done, total + sum(heads)))
             return [_finish(output, finished) for output in outputs]
         except (Refused, BadInput):  # another attempt would come to the same

@@ -129,10 +129,10 @@ sys.exit(worker.main())
 
 @pytest.fixture
 def export(project, small):
-    """Runs the job of an export of ``small``, or of another base or adapter: exit code, what it said last."""
+    """Runs the job of an export of ``small``, or of another base or adapter: exit code, complaint, and all else it said."""
     base, adapter = small
 
-    def run(base: Path = base, adapter: Path = adapter, longest: int | None = None) -> tuple[int, str]:
+    def run(base: Path = base, adapter: Path = adapter, longest: int | None = None) -> tuple[int, str, str]:
         run = create(project, "train", "try-it", ["-"], {})
         for name in ("adapter_config.json", "adapter_model.safetensors"):
             (run / name).write_bytes((adapter / name).read_bytes())
@@ -147,7 +147,7 @@ def export(project, small):
             [sys.executable, "-c", WORKER], env=environment, capture_output=True, text=True,
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit),
         )  # fmt: skip
-        return done.returncode, done.stderr
+        return done.returncode, done.stderr, done.stdout
 
     return run
 
@@ -158,13 +158,13 @@ def visible(project) -> list[str]:
 
 def test_a_full_disk_is_one_sentence_and_afterwards_it_goes_on(project, export, small):
     room = (small[0] / "model.safetensors").stat().st_size // 2
-    code, said = export(longest=room)
+    code, said, _log = export(longest=room)
     assert code == 1 and len(said.splitlines()) == 1 and "disk is full" in said
     assert visible(project) == []
     left = [path.stat().st_size for path in (project.models / ".reader.making").glob(".*.part")]
     assert len(left) == len(QUANTS) and max(left) == room
-    code, said = export()
-    assert code == 0, said
+    code, said, log = export()
+    assert code == 0 and "Going on behind" in log, said
     release = json.loads((project.models / "reader/release.json").read_text())
     for quant in QUANTS:
         data = (project.models / f"reader/reader-{quant}.gguf").read_bytes()
@@ -194,12 +194,12 @@ def damaged(base: Path, how: str) -> None:
 def test_spoilt_weights_are_one_sentence_and_leave_nothing(project, export, small, copy_of, how, says):
     base = copy_of(small[0])
     damaged(base, how)
-    code, said = export(base)
+    code, said, _log = export(base)
     assert code == 3 and len(said.splitlines()) == 1 and says in said
     assert visible(project) == [] and not list((project.models / ".reader.making").glob(".*"))
 
 
 def test_an_adapter_of_another_base_is_one_sentence(project, export, small, adapter):
-    code, said = export(adapter=adapter)  # of a base of another width
+    code, said, _log = export(adapter=adapter)  # of a base of another width
     assert code == 3 and len(said.splitlines()) == 1 and "is it the base" in said
     assert visible(project) == []
