@@ -11,9 +11,11 @@ import json
 import os
 import shutil
 import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from tarot_tui.export.adapter import Weighted, read_json
@@ -25,7 +27,6 @@ from tarot_tui.project import replacing, write_text
 _WEIGHTS = {".safetensors", ".bin", ".pt", ".pth", ".gguf", ".onnx", ".h5", ".msgpack"}
 _TOKENIZER = ("tokenizer", "special_tokens_map", "added_tokens", "chat_template", "vocab", "merges")
 _COPY = 32 << 20
-_CANNOT = (errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 
 
 def merge(
@@ -33,10 +34,12 @@ def merge(
     adapters: Sequence[Weighted],
     target: Path,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    threads: int = 1,
 ) -> Plan:
     """Write ``base`` with ``adapters`` merged in to the folder ``target``, and return what was done.
 
-    Each file appears under its name only when it is complete. ``progress`` is called with bytes written and in all.
+    Each file appears under its name only when it is complete. ``progress`` is called with bytes written and in all,
+    by one thread at a time. threads: how many tensors are written at once.
     Raises Refused for what cannot be merged exactly, BadInput for files that are missing.
     """
     with planned(base, adapters) as (checkpoint, plan, config):
@@ -48,8 +51,8 @@ def merge(
         for shard, names in shards.items():
             with replacing(target / shard) as part:
                 # Made anew for header and data: a mixture of experts has tens of thousands of tensors.
-                _write_header(part, checkpoint.files[shard], map(merged, names))
-                _write_data(part, checkpoint.files[shard], map(merged, names), meter)
+                start = _write_header(part, checkpoint.files[shard], map(merged, names))
+                _write_data(part, start, checkpoint.files[shard], map(merged, names), meter, threads)
         _write_index(target, checkpoint, shards, total)
         _carry(base, target)
         if plan.vocabulary and adapters:
@@ -62,10 +65,12 @@ def merge(
 class _Meter:
     def __init__(self, progress: Callable[[int, int], None], total: int) -> None:
         self._progress, self._total, self._done = progress, total, 0
+        self._lock = Lock()
 
     def advance(self, count: int) -> None:
-        self._done += count
-        self._progress(self._done, self._total)
+        with self._lock:
+            self._done += count
+            self._progress(self._done, self._total)
 
 
 def _layout(checkpoint: Checkpoint, plan: Plan) -> dict[str, list[str]]:
@@ -76,7 +81,9 @@ def _layout(checkpoint: Checkpoint, plan: Plan) -> dict[str, list[str]]:
     return shards
 
 
-def _write_header(part: Path, source: SafetensorsFile, tensors: Iterable[MergedTensor]) -> None:
+def _write_header(part: Path, source: SafetensorsFile, tensors: Iterable[MergedTensor]) -> int:
+    """Write all but the data, make room for that, and return where it begins."""
+
     def entry(name: str, value: dict[str, Any]) -> bytes:
         return f"{json.dumps(name)}:{json.dumps(value, separators=(',', ':'))}".encode()
 
@@ -91,58 +98,91 @@ def _write_header(part: Path, source: SafetensorsFile, tensors: Iterable[MergedT
             position += tensor.size
         file.write(b"}")
         file.write(b" " * (-file.tell() % 8))
-        length = file.tell() - 8
+        start = file.tell()
         file.seek(0)
-        file.write(struct.pack("<Q", length))
+        file.write(struct.pack("<Q", start - 8))
+        file.truncate(start + position)
+    return start
 
 
-def _write_data(part: Path, source: SafetensorsFile, tensors: Iterable[MergedTensor], meter: _Meter) -> None:
-    with open(part, "r+b", buffering=0) as file:
-        file.seek(0, os.SEEK_END)
+def _write_data(
+    part: Path,
+    start: int,
+    source: SafetensorsFile,
+    tensors: Iterable[MergedTensor],
+    meter: _Meter,
+    threads: int,
+) -> None:
+    def placed() -> Iterator[tuple[int, MergedTensor]]:
+        position = start
         for tensor in tensors:
-            if tensor.untouched:
-                _copy(source, tensor.source.start, file.fileno(), tensor.size, meter)
-                continue
-            for _first, values in tensor.chunks():
-                data = memoryview(tensor.encoded(values)).cast("B")
-                _write_all(file.fileno(), data)
-                meter.advance(len(data))
+            yield position, tensor
+            position += tensor.size
+
+    def write(place: tuple[int, MergedTensor]) -> None:
+        position, tensor = place
+        if tensor.untouched:
+            _copy(source, tensor.source.start, file.fileno(), position, tensor.size, meter)
+            return
+        for _first, values in tensor.chunks():
+            data = memoryview(tensor.encoded(values)).cast("B")
+            _write_all(file.fileno(), data, position)
+            position += len(data)
+            meter.advance(len(data))
+
+    with open(part, "r+b", buffering=0) as file:
+        _each(write, placed(), threads)
 
 
-def _copy(source: SafetensorsFile, start: int, target: int, count: int, meter: _Meter) -> None:
-    """Append ``count`` bytes of ``source`` from ``start``: in the kernel, by what the file systems can do there."""
-    ways = [_by_range, _by_sendfile, _by_hand]
+def _each(work: Callable[[Any], None], items: Iterator[Any], threads: int) -> None:
+    """Do ``work`` on every item, on as many threads; the first failure ends it and is raised."""
+    lock = Lock()
+    failures: list[BaseException] = []
+
+    def drain() -> None:
+        while not failures:
+            with lock:
+                item = next(items, None)
+            if item is None:
+                return
+            try:
+                work(item)
+            except BaseException as failure:
+                failures.append(failure)
+
+    with ThreadPoolExecutor(threads) as pool:
+        for _thread in range(threads - 1):
+            pool.submit(drain)
+        drain()
+    if failures:
+        raise failures[0]
+
+
+def _copy(source: SafetensorsFile, start: int, target: int, position: int, count: int, meter: _Meter) -> None:
+    """Copy ``count`` bytes of ``source`` from ``start`` to ``position``; in the kernel where the file systems can."""
+    in_kernel = True
     while count:
-        try:
-            moved = ways[0](source, start, target, min(count, _COPY))
-        except OSError as error:
-            if len(ways) == 1 or error.errno not in _CANNOT:
-                raise
-            moved = 0
-        if not moved:
-            ways.pop(0)
+        wanted, moved = min(count, _COPY), 0
+        if in_kernel:
+            try:
+                moved = os.copy_file_range(source.descriptor, target, wanted, start, position)
+            except OSError as error:
+                if error.errno not in (errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL):
+                    raise
+            in_kernel = moved > 0
+        if not in_kernel:
+            moved = min(wanted, 1 << 20)
+            _write_all(target, memoryview(source.bytes_at(start, moved)), position)
         start += moved
+        position += moved
         count -= moved
         meter.advance(moved)
 
 
-def _by_range(source: SafetensorsFile, start: int, target: int, count: int) -> int:
-    return os.copy_file_range(source.descriptor, target, count, offset_src=start)
-
-
-def _by_sendfile(source: SafetensorsFile, start: int, target: int, count: int) -> int:
-    return os.sendfile(target, source.descriptor, start, count)
-
-
-def _by_hand(source: SafetensorsFile, start: int, target: int, count: int) -> int:
-    data = source.bytes_at(start, min(count, 1 << 20))
-    _write_all(target, memoryview(data))
-    return len(data)
-
-
-def _write_all(target: int, data: memoryview) -> None:
+def _write_all(target: int, data: memoryview, position: int) -> None:
     while data:
-        data = data[os.write(target, data) :]
+        written = os.pwrite(target, data, position)
+        data, position = data[written:], position + written
 
 
 def _write_index(target: Path, checkpoint: Checkpoint, shards: dict[str, list[str]], total: int) -> None:

@@ -244,7 +244,8 @@ def _merge(export: Export) -> None:
     part = export.making / f"{MERGED}.part"
     shutil.rmtree(part, ignore_errors=True)
     _say(_("Merging into a Hugging Face folder …"))
-    plan = merge(export.base, export.adapters, part, _meter(_("merging")))
+    # Two keep a disk busy; each more would take memory for nothing.
+    plan = merge(export.base, export.adapters, part, _meter(_("merging")), threads=min(2, export.threads))
     if plan.untied:
         _say(_("The adapter changes embedding and output apart: the model gets an lm_head of its own."))
     part.rename(export.making / MERGED)

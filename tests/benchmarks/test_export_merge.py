@@ -43,7 +43,7 @@ from pathlib import Path
 from tarot_tui.export.adapter import Weighted
 from tarot_tui.export.merge import merge
 base, adapter, target = map(Path, sys.argv[1:])
-merge(base, [Weighted(adapter)], target)
+merge(base, [Weighted(adapter)], target, threads=2)
 print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
 """
 # What a merge promises is on the disk, so the copy must be, too.

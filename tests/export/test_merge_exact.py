@@ -261,8 +261,23 @@ def test_untouched_tensors_are_copied_whatever_the_file_system_can(
         raise OSError(errno.EXDEV, "cannot")
 
     merge(base, [Weighted(adapter)], tmp_path / "usual")
-    for call in missing:
-        monkeypatch.setattr(os, call, cannot)
+    monkeypatch.setattr(os, "copy_file_range", cannot)
     merge(base, [Weighted(adapter)], tmp_path / "merged")
     for name in ("model.safetensors", "config.json"):
         assert (tmp_path / "merged" / name).read_bytes() == (tmp_path / "usual" / name).read_bytes()
+
+
+def test_threads_write_the_same_and_the_first_failure_ends_it(base, adapter, tmp_path):
+    merge(base, [Weighted(adapter)], tmp_path / "one")
+    done = []
+    merge(base, [Weighted(adapter)], tmp_path / "three", lambda count, total: done.append(count), threads=3)
+    merged = [tmp_path / name / "model.safetensors" for name in ("one", "three")]
+    assert merged[0].read_bytes() == merged[1].read_bytes()
+    assert done == sorted(done)
+
+    def stop(_done, _total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        merge(base, [Weighted(adapter)], tmp_path / "stopped", stop, threads=3)
+    assert list((tmp_path / "stopped").iterdir()) == []

@@ -60,18 +60,20 @@ def big(tmp_path) -> tuple[Path, Path]:
 
 
 # Where nobody may make a control group, RLIMIT_DATA stands for one of 96 MB. It is the stricter for a process's own
-# memory, which it counts when asked for and not when used, and knows nothing of the page cache, which gives way.
-def test_a_merge_stays_under_64_megabytes_and_within_96(big, project, in_child, monkeypatch):
+# memory: it counts what is asked for, so also the 32 MB that OpenBLAS sets aside for every thread and never touches.
+# The page cache it does not know; that gives way.
+@pytest.mark.parametrize(("threads", "limit"), [(1, 96 << 20), (2, 256 << 20)])
+def test_a_merge_stays_under_64_megabytes(big, project, in_child, monkeypatch, threads, limit):
     from tarot_tui.jobs.spec import create
 
     base, adapter = big
     request = {
         "project": str(project.root), "name": "big", "run": adapter.name, "adapter": str(adapter), "base": str(base),
-        "quants": [], "merge": True, "replace": False,
+        "quants": [], "merge": True, "replace": False, "threads": threads,
     }  # fmt: skip
     job = create(project, "export", "big", ["-"], request)
     monkeypatch.setenv("TAROT_JOB_DIR", str(job))
-    said = in_child(WORK, 96 << 20).splitlines()
+    said = in_child(WORK, limit).splitlines()
     assert int(said[-1].split()[1]) < 64_000, said
     merged = project.models / "big/merged/model.safetensors"
     # The same tensors under a header that is padded to eight bytes.
