@@ -15,7 +15,7 @@ from tarot_tui.locale import _
 from tarot_tui.text import one_line
 
 #: float32 bytes read at a time; several chunks of the merge, so that every thread has rows to work on.
-BATCH = 8 * CHUNK
+BATCH = 4 * CHUNK
 
 
 class Source:
