@@ -43,7 +43,7 @@ with torch.inference_mode():
 """
 QUANTISE = """
 import sys
-from cyllama.llama import llama_cpp
+llama_cpp = pytest.importorskip("cyllama.llama.llama_cpp")
 for folder in sys.argv[2:]:
     for pair in sys.argv[1].split(","):
         name, number = pair.split("=")

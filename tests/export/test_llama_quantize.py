@@ -14,7 +14,7 @@ from tarot_tui.export.release import read_release
 
 STAND_IN = """#!{python}
 import sys
-from cyllama.llama import llama_cpp
+llama_cpp = pytest.importorskip("cyllama.llama.llama_cpp")
 print("main: arguments", *sys.argv[1:], file=open({told!r}, "a"))
 words = sys.argv[1:]
 if words[0] == "--imatrix":
