@@ -37,14 +37,17 @@ def run_queue(project: Project) -> None:
 
 
 def next_to_start(project: Project) -> Entry | None:
-    """The first that can start now. Nobody overtakes one that waits for GPUs: many small ones would starve it."""
-    gpus_awaited = False
+    """The first that can start now. Nobody overtakes one that waits for the same: GPUs, where many small ones would
+    starve it, or the CPU, which may become free between two looks.
+    """
+    awaited: set[bool] = set()
     for entry in queue.entries(project):
-        if queue.not_ready(project, entry) or (entry.gpus and gpus_awaited):
+        on_gpus = entry.gpus > 0
+        if queue.not_ready(project, entry) or on_gpus in awaited:
             continue
         if not queue.no_room(project, entry):
             return entry
-        gpus_awaited |= entry.gpus > 0
+        awaited.add(on_gpus)
     return None
 
 
