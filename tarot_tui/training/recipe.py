@@ -7,57 +7,20 @@ needs it. The form, the command line, the YAML and its errors are all read from 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic import Field as Declared
-from pydantic.fields import FieldInfo
 
 from tarot_tui.errors import BadInput
 from tarot_tui.locale import N_, _
 from tarot_tui.project import Project, read_yaml, safe_name, write_text
 from tarot_tui.text import one_line
 from tarot_tui.training.base import EMBEDDED
-
-
-def _number(value: Any) -> Any:
-    # pydantic takes true for 1; a learning rate of "yes" is a mistake.
-    if isinstance(value, bool):
-        raise ValueError("a number is needed")
-    return value
-
-
-def _names(value: Any) -> Any:
-    if isinstance(value, str):
-        value = value.split(",")
-    if isinstance(value, list | tuple):
-        return [item.strip() if isinstance(item, str) else item for item in value if item not in ("", None)]
-    return [] if value is None else value
-
-
-def _shares(value: Any) -> Any:
-    """Numbers with commas between them, as LLaMA-Factory writes them."""
-    if value is None:
-        return None
-    parts = (
-        value.split(",") if isinstance(value, str) else value if isinstance(value, list | tuple) else [value]
-    )
-    if not all(isinstance(part, str | int | float) for part in parts):
-        raise ValueError("numbers are needed")
-    shares = [float(part) for part in parts]
-    if not all(0 < share < float("inf") for share in shares):
-        raise ValueError("chances above zero are needed")
-    return ",".join(f"{share:g}" for share in shares)
-
-
-Shares = Annotated[str | None, BeforeValidator(_shares)]
-Whole = Annotated[int, BeforeValidator(_number)]
-Real = Annotated[float, BeforeValidator(_number)]
-Names = Annotated[list[str], BeforeValidator(_names)]
+from tarot_tui.training.fields import Field, declared_field
+from tarot_tui.training.values import Names, Real, Shares, Whole
 
 
 def _p(default: Any, help: str, *, basic: bool = False, **limits: Any) -> Any:
@@ -196,29 +159,9 @@ class Recipe(BaseModel):
         return self.lora_alpha or 2 * self.lora_rank
 
 
-@dataclass(frozen=True)
-class Field:
-    """One parameter as a form shows it.
-
-    type: ``bool``, ``int``, ``float``, ``str`` or ``list`` (of names). optional: may be empty (None). default: None
-    also where there is none. help: translated. choices: the only values allowed, if there are such. allowed: what is
-    allowed, in words.
-    """
-
-    name: str
-    type: type
-    optional: bool
-    required: bool
-    default: Any
-    help: str
-    basic: bool
-    choices: tuple[Any, ...]
-    allowed: str
-
-
 def fields() -> list[Field]:
     """Every parameter, in the order of the recipe."""
-    return [_field(name, info) for name, info in Recipe.model_fields.items()]
+    return [declared_field(name, info) for name, info in Recipe.model_fields.items()]
 
 
 def find(project: Project, ref: str | None) -> Path:
@@ -393,57 +336,5 @@ def _wrong(key: str, values: dict[str, Any], source: dict[str, str], where: str)
         file=source.get(key, where),
         key=key,
         value=one_line(repr(values[key]), 60),
-        allowed=_field(key, Recipe.model_fields[key]).allowed,
+        allowed=declared_field(key, Recipe.model_fields[key]).allowed,
     )
-
-
-def _field(name: str, info: FieldInfo) -> Field:
-    plain, choices, optional = _unwrapped(info.annotation)
-    return Field(
-        name=name,
-        type=plain,
-        optional=optional,
-        required=info.is_required(),
-        default=None if info.is_required() else info.default,
-        help=_(info.description or ""),
-        basic=bool((info.json_schema_extra or {})["basic"]),
-        choices=choices,
-        allowed=_allowed(plain, choices, optional, info),
-    )
-
-
-def _unwrapped(annotation: Any) -> tuple[type, tuple[Any, ...], bool]:
-    """The plain type below Annotated, Optional and Literal, the literal's values, and whether None is one."""
-    optional = False
-    if get_origin(annotation) in (Union, UnionType):
-        (annotation,) = (part for part in get_args(annotation) if part is not NoneType)
-        optional = True
-    if get_origin(annotation) is Annotated:
-        annotation = get_args(annotation)[0]
-    if get_origin(annotation) is Literal:
-        choices = get_args(annotation)
-        return type(choices[0]), choices, optional
-    return get_origin(annotation) or annotation, (), optional
-
-
-def _allowed(plain: type, choices: tuple[Any, ...], optional: bool, info: FieldInfo) -> str:
-    kinds = {
-        int: _("a whole number"),
-        float: _("a number"),
-        bool: _("true or false"),
-        str: _("a text"),
-        list: _("a name, or several with commas"),
-    }
-    words = [", ".join(map(str, choices)) if choices else kinds[plain]]
-    for limit in info.metadata:
-        for name, sentence in (
-            ("ge", _("at least {limit}")),
-            ("gt", _("more than {limit}")),
-            ("le", _("at most {limit}")),
-            ("lt", _("less than {limit}")),
-        ):
-            if (value := getattr(limit, name, None)) is not None:
-                words.append(sentence.format(limit=f"{value:g}" if value < 1e6 else value))
-    if optional:
-        words.append(_("or empty"))
-    return ", ".join(words)

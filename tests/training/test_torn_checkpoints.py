@@ -16,23 +16,14 @@ from tarot_tui.training.plan import plan_in_child
 
 
 @pytest.fixture
-def small_disk(tmp_path):
+def small_disk(mount_small_disk):
     """A file system of its own, and a way to change its size in bytes."""
-    place = tmp_path / "small"
-    place.mkdir()
-    if os.geteuid() != 0:
-        pytest.skip("only root may mount a file system")
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(place)], capture_output=True, text=True
-    )
-    if mounted.returncode:
-        pytest.skip(f"mount is not allowed here: {mounted.stderr.strip()}")
+    place = mount_small_disk("64m")
 
     def resize(size: int) -> None:
         subprocess.run(["mount", "-o", f"remount,size={size}", str(place)], check=True)
 
-    yield place, resize
-    subprocess.run(["umount", "-l", str(place)], check=True)
+    return place, resize
 
 
 def test_a_full_disk_while_a_checkpoint_is_saved_leaves_the_one_before_to_go_on_from(

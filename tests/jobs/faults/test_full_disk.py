@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 
 import pytest
@@ -14,19 +13,9 @@ MEGABYTE = 1 << 20
 
 
 @pytest.fixture
-def small_disk(tmp_path):
+def small_disk(mount_small_disk):
     """A file system of 2 MiB of its own."""
-    place = tmp_path / "small"
-    place.mkdir()
-    if os.geteuid() != 0:
-        pytest.skip("only root may mount a file system")
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(place)], capture_output=True, text=True
-    )
-    if mounted.returncode:
-        pytest.skip(f"mount is not allowed here: {mounted.stderr.strip()}")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
+    return mount_small_disk("2m")
 
 
 def test_a_full_disk_ends_the_run_with_its_reason_and_costs_no_checkpoint(
