@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,11 @@ import pytest
 
 from tarot_tui.export import blas
 from tarot_tui.export.kquants import PLAIN, QUANTS
+
+# It has no wheel for every Python.
+pytestmark = pytest.mark.skipif(
+    find_spec("cyllama") is None, reason="needs cyllama, llama.cpp's own quantiser"
+)
 
 ONE_PASS = """
 import sys
@@ -43,7 +49,7 @@ with torch.inference_mode():
 """
 QUANTISE = """
 import sys
-llama_cpp = pytest.importorskip("cyllama.llama.llama_cpp")
+from cyllama.llama import llama_cpp
 for folder in sys.argv[2:]:
     for pair in sys.argv[1].split(","):
         name, number = pair.split("=")

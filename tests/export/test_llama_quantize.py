@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,14 @@ from tarot_tui.errors import TarotError
 from tarot_tui.export import llama_quantize
 from tarot_tui.export.release import read_release
 
+# It has no wheel for every Python.
+pytestmark = pytest.mark.skipif(
+    find_spec("cyllama") is None, reason="needs cyllama, llama.cpp's own quantiser"
+)
+
 STAND_IN = """#!{python}
 import sys
-llama_cpp = pytest.importorskip("cyllama.llama.llama_cpp")
+from cyllama.llama import llama_cpp
 print("main: arguments", *sys.argv[1:], file=open({told!r}, "a"))
 words = sys.argv[1:]
 if words[0] == "--imatrix":
