@@ -22,11 +22,10 @@ from tarot_tui.text import one_line, size
 from tarot_tui.tui import commands, steps
 from tarot_tui.tui.background import in_daemon
 from tarot_tui.tui.keys import Key
-from tarot_tui.tui.screens.step import StepScreen
+from tarot_tui.tui.screens.job_step import JobStepScreen
 from tarot_tui.tui.widgets.choice import Choice
 from tarot_tui.tui.widgets.confirm import Confirm
 from tarot_tui.tui.widgets.finding_list import FindingList
-from tarot_tui.tui.widgets.run_view import RunView
 
 #: Offered here, the usual ones first; the command knows more.
 _QUANTS = (
@@ -38,7 +37,7 @@ _QUANTS = (
 )
 
 
-class ExportScreen(StepScreen):
+class ExportScreen(JobStepScreen):
     """The request, then the job, then what came out."""
 
     STEP = "export"
@@ -101,7 +100,7 @@ class ExportScreen(StepScreen):
         """A running export, else the newest release, else the request for one."""
         jobs = all_jobs(self.project, "export")
         if jobs and status.read(jobs[-1]).alive:
-            self._show_job(jobs[-1])
+            self.show_job(jobs[-1])
         elif (names := steps.trained_names(self.project)) and not self._asking:
             chosen = self.project.recall("release")
             self._show_release(chosen if chosen in names else names[-1])
@@ -119,7 +118,7 @@ class ExportScreen(StepScreen):
     # ---- the request
 
     def _ask(self) -> None:
-        self._part("request")
+        self.part("request")
         runs = self.exportable()
         chosen = self.project.recall("run")
         names = [run.name for run in runs]
@@ -213,26 +212,12 @@ class ExportScreen(StepScreen):
             self.offer(_("Export"), self._start)
             raise
         self._asking = self._typed_name = False
-        self._show_job(folder)
+        self.show_job(folder)
 
     # ---- the job
 
-    def _show_job(self, folder: Path) -> None:
-        view = self._view()
-        if view is None:
-            self.query_one("#body").mount(RunView(folder))
-        elif view.folder != folder:
-            view.show(folder)
-        self._part("job")
-        self._show_state(folder, status.read(folder))
-
-    def on_run_view_changed(self, event: RunView.Changed) -> None:
-        """The export ended, or went on."""
-        view = self._view()
-        if view and view.display:
-            self._show_state(event.folder, event.status)
-
-    def _show_state(self, folder: Path, found: Status) -> None:
+    def show_state(self, folder: Path, found: Status) -> None:
+        """What the job did, and what can be done about it."""
         self.refresh_rail()
         self.show_command(["watch", folder.name])
         if found.state == "finished":
@@ -247,16 +232,12 @@ class ExportScreen(StepScreen):
             self.offer(_("Resume"), self.action_resume)
             self.query_one("#again").display = True
 
-    def _view(self) -> RunView | None:
-        found = self.query(RunView)
-        return found.first() if found else None
-
     # ---- the result
 
     def _show_release(self, name: str) -> None:
         from tarot_tui.export.release import read_release
 
-        self._part("result")
+        self.part("result")
         try:
             release = read_release(self.project, name)
         except TarotError as error:
@@ -288,11 +269,12 @@ class ExportScreen(StepScreen):
         self.query_one("#again").display = bool(self.exportable())
         self.offer_next()
 
-    def _part(self, shown: str) -> None:
+    def part(self, shown: str) -> None:
+        """The request, the job, or what came out."""
         self.query_one("#request").display = shown == "request"
         self.query_one("#result").display = shown == "result"
         self.query_one("#again").display = False
-        if view := self._view():
+        if view := self.view():
             view.display = shown == "job"
 
     # ---- keys
@@ -303,19 +285,14 @@ class ExportScreen(StepScreen):
             self._asking = True
             self._ask()
 
-    def action_stop(self) -> None:
-        """Ask, then stop the export."""
-        if (view := self._view()) and view.display:
-            view.action_stop()
-
     def action_resume(self) -> None:
         """Go on with an export that was stopped or failed."""
-        if view := self._view():
+        if view := self.view():
             view.action_resume()
 
     def action_bigger_log(self) -> None:
         """Give the log the whole pane, or take it back."""
-        if view := self._view():
+        if view := self.view():
             view.action_bigger_log()
 
     def on_button_pressed(self, event: Button.Pressed) -> None:

@@ -22,17 +22,16 @@ from tarot_tui.text import one_line
 from tarot_tui.tui import commands, steps
 from tarot_tui.tui.background import in_daemon
 from tarot_tui.tui.keys import Key
-from tarot_tui.tui.screens.step import StepScreen
+from tarot_tui.tui.screens.job_step import JobStepScreen
 from tarot_tui.tui.widgets.choice import Choice
 from tarot_tui.tui.widgets.confirm import Confirm
 from tarot_tui.tui.widgets.finding_list import FindingList
-from tarot_tui.tui.widgets.run_view import RunView
 
 #: The kind of the jobs that import.
 _KIND = "import"
 
 
-class OllamaScreen(StepScreen):
+class OllamaScreen(JobStepScreen):
     """Looks whether a server answers, and imports a release into it; the import is a job, like an export."""
 
     STEP = "ollama"
@@ -63,9 +62,9 @@ class OllamaScreen(StepScreen):
         """A running import, else the request for one: offer the releases, ask the server whether it is there."""
         jobs = all_jobs(self.project, _KIND)
         if jobs and status.read(jobs[-1]).alive:
-            self._show_job(jobs[-1])
+            self.show_job(jobs[-1])
             return
-        self._part("request")
+        self.part("request")
         names = steps.release_names(self.project)
         chosen = self.project.recall("release")
         self.query_one("#release", Choice).set_options(
@@ -154,24 +153,10 @@ class OllamaScreen(StepScreen):
         except Exception:
             self.offer(_("Try again"), self._import)
             raise
-        self._show_job(folder)
+        self.show_job(folder)
 
-    def _show_job(self, folder: Path) -> None:
-        view = self._view()
-        if view is None:
-            self.query_one("#body").mount(RunView(folder))
-        elif view.folder != folder:
-            view.show(folder)
-        self._part("job")
-        self._show_state(folder, status.read(folder))
-
-    def on_run_view_changed(self, event: RunView.Changed) -> None:
-        """The import ended, or went on."""
-        view = self._view()
-        if view and view.display:
-            self._show_state(event.folder, event.status)
-
-    def _show_state(self, folder: Path, found: Status) -> None:
+    def show_state(self, folder: Path, found: Status) -> None:
+        """What the job did, and what can be done about it."""
         self.show_command(["watch", folder.name])
         if found.state == "finished":
             self._show_proof(folder)
@@ -183,13 +168,13 @@ class OllamaScreen(StepScreen):
             self.offer(_("Try again"), self._again)
 
     def _again(self) -> None:
-        self._part("request")
+        self.part("request")
         self._ask_server()
 
     def _show_proof(self, folder: Path) -> None:
         done = files.read_json(folder / files.RESULT)
         release = str(read_spec(folder)["request"]["release"])
-        self._part("request")
+        self.part("request")
         self.query_one(FindingList).show([Finding(**one) for one in done.get("findings", [])])
         kept = [name for name in self.project.recall("ollama", []) if name != release]
         self.project.remember("ollama", [*kept, release])
@@ -198,20 +183,12 @@ class OllamaScreen(StepScreen):
         self._show_command()
         self.offer_next()
 
-    def _view(self) -> RunView | None:
-        found = self.query(RunView)
-        return found.first() if found else None
-
-    def _part(self, shown: str) -> None:
+    def part(self, shown: str) -> None:
+        """The request with the server and the proof, or the job."""
         for part in ("#request", "#server", "#proofs"):
             self.query_one(part).display = shown == "request"
-        if view := self._view():
+        if view := self.view():
             view.display = shown == "job"
-
-    def action_stop(self) -> None:
-        """Ask, then stop the import."""
-        if (view := self._view()) and view.display:
-            view.action_stop()
 
     def _confirm(self) -> None:
         self.app.push_screen(
