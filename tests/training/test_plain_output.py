@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 
 import pytest
@@ -17,8 +18,9 @@ def output(finished, tmp_path):
     run = next((finished / "jobs").glob("*-first"))
     folder = tmp_path / "output"
     folder.mkdir()
-    for checkpoint in run.glob("checkpoint-*"):
-        shutil.copytree(checkpoint, folder / checkpoint.name)
+    for checkpoint in sorted(run.glob("checkpoint-*")):
+        # Written now, one after the other: how old they are says whether anybody still writes.
+        shutil.copytree(checkpoint, folder / checkpoint.name, copy_function=shutil.copyfile)
     return folder, run
 
 
@@ -31,3 +33,6 @@ def test_its_checkpoints_say_how_far_it_is_and_what_the_losses_were(output):
     assert found.metrics["lr"] == ours[-1]["lr"] and found.metrics["grad_norm"] == ours[-1]["grad_norm"]
     shutil.rmtree(folder / "checkpoint-6")
     assert (snapshot(folder).status.state, snapshot(folder).status.step) == ("running", 4)
+    for file in folder.rglob("*"):
+        os.utime(file, (1e9, 1e9))
+    assert snapshot(folder).status.state == "lost"
