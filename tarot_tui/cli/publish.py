@@ -33,6 +33,7 @@ def arguments(parser: ArgumentParser) -> None:
         help=_("what of it (default: the first of these that there is)"),
     )
     parser.add_argument("--public", action="store_true", help=_("let everybody read it (default: private)"))
+    parser.add_argument("--replace", action="store_true", help=_("write over files of that name in a folder"))
     parser.add_argument("--dry-run", action="store_true", help=_("say what would be sent, and end"))
     parser.add_argument("-y", "--yes", action="store_true", help=_("do not ask"))
 
@@ -47,7 +48,7 @@ def run(args: Namespace) -> int:
         return _note(args, project)
     from tarot_tui.publish.launch import offer
 
-    wanted = offer(project, args.name, args.to, kind=args.what, public=args.public)
+    wanted = offer(project, args.name, args.to, kind=args.what, public=args.public, replace=args.replace)
     _tell(args, wanted)
     if args.dry_run:
         if args.json:

@@ -10,7 +10,7 @@ from tarot_tui.errors import Refused
 from tarot_tui.findings import Finding
 from tarot_tui.locale import _
 from tarot_tui.project import Project
-from tarot_tui.publish.contents import collect
+from tarot_tui.publish.contents import Contents, collect
 from tarot_tui.publish.target import Target, parse
 
 #: The kind of these jobs.
@@ -34,8 +34,16 @@ class Offer:
         return sum(size for _name, size in self.files)
 
 
-def offer(project: Project, name: str, to: str, *, kind: str | None = None, public: bool = False) -> Offer:
-    """Look at everything without sending a byte of it.
+def offer(
+    project: Project,
+    name: str,
+    to: str,
+    *,
+    kind: str | None = None,
+    public: bool = False,
+    replace: bool = False,
+) -> Offer:
+    """Look at everything without sending a byte of it. replace: files of a folder may be written over.
 
     Raises BadInput for a name or a place that cannot be, Refused for a place that may not be written to or that more
     people could read than was asked for, TarotError when the hub does not answer.
@@ -43,6 +51,8 @@ def offer(project: Project, name: str, to: str, *, kind: str | None = None, publ
     target = parse(to)
     found = collect(project, name, kind)
     _check(project, target, public)
+    if target.kind == "folder" and not replace:
+        _refuse_to_overwrite(Path(target.place), found)
     sizes = [(item.name, item.size) for item in found.items]
     sizes += [(name, len(text.encode())) for name, text in found.texts.items()]
     return Offer(found.name, found.kind, target, public, sorted(sizes), found.findings)
@@ -62,6 +72,20 @@ def _check(project: Project, target: Target, public: bool) -> None:
                 _("{folder} is where this project keeps its models: publish to another folder.").format(
                     folder=folder
                 )
+            )
+
+
+def _refuse_to_overwrite(folder: Path, found: Contents) -> None:
+    """Somebody's README or an earlier release is not written over unasked; what is there and equal is no matter."""
+    sizes = {item.name: item.size for item in found.items}
+    sizes |= {name: len(text.encode()) for name, text in found.texts.items()}
+    for name, size in sizes.items():
+        there = folder / name
+        if there.exists() and (not there.is_file() or there.stat().st_size != size):
+            raise Refused(
+                _(
+                    "{file} is there already and is another one: pass --replace, or name another folder."
+                ).format(file=there)
             )
 
 

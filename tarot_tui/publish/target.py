@@ -31,6 +31,8 @@ class Target:
 
 def parse(text: str) -> Target:
     """What ``--to`` says. Raises BadInput for a repository without owner, Refused for a remote without rclone."""
+    if not text.strip():
+        raise BadInput(_("--to is empty: name a place, such as hub:me/tarot or a folder."))
     if text.startswith("hub:"):
         repository = text.removeprefix("hub:")
         if not _REPO.fullmatch(repository) or ".." in repository or "--" in repository:

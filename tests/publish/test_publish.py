@@ -160,6 +160,21 @@ def test_the_models_of_the_project_are_no_place_to_publish_to(publish, released)
     assert publish("tarot", "--to", str(released.models / "tarot"))[0] == 3
 
 
+def test_what_is_in_a_folder_already_is_not_written_over_unasked(publish, tmp_path, monkeypatch):
+    place = tmp_path / "mine"
+    place.mkdir()
+    (place / "README.md").write_text("mine")
+    code, _out, err = publish("tarot", "--to", str(place))
+    assert code == 3 and "--replace" in err and (place / "README.md").read_text() == "mine"
+    assert [path.name for path in place.iterdir()] == ["README.md"]
+    assert publish("tarot", "--to", str(place), "--replace")[0] == 0
+    assert (place / "tarot-q8_0.gguf").read_bytes() == GGUF
+    # The same once more changes nothing, and so needs no leave.
+    assert publish("tarot", "--to", str(place))[0] == 0
+    monkeypatch.chdir(place)
+    assert publish("tarot", "--to", " ")[0] == 2
+
+
 def test_a_drive_is_rclone_s(publish, tmp_path, monkeypatch):
     # Beside the Python that runs this, where pip puts it.
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
