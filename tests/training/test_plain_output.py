@@ -21,6 +21,7 @@ def output(finished, tmp_path):
     for checkpoint in sorted(run.glob("checkpoint-*")):
         # Written now, one after the other: how old they are says whether anybody still writes.
         shutil.copytree(checkpoint, folder / checkpoint.name, copy_function=shutil.copyfile)
+        os.utime(folder / checkpoint.name)  # a copied folder keeps its age
     return folder, run
 
 

@@ -92,6 +92,8 @@ class RequestPreview(Vertical):
             self._show(heading, _samples(found), _columns(found))
 
     def _show(self, heading: Content | str, samples: Table | str, columns: Group | str) -> None:
+        if not self.query("#heading"):
+            return  # the screen is just being left: its parts go before it does
         self.query_one("#heading", Static).update(heading)
         self.query_one("#samples", Static).update(samples)
         self.query_one("#samples").display = bool(samples)
