@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar
 
 from textual.content import Content
+from textual.css.query import NoMatches
 from textual.screen import Screen
 from textual.widgets import Static
 
@@ -45,6 +46,10 @@ class LookScreen(Screen[bool]):
                 await work()
             except TarotError as error:
                 self.fail(str(error))
+            except NoMatches:
+                # A screen that is being left loses its parts before its work is ended.
+                if self in self.app.screen_stack:
+                    raise
 
         # A call, not a coroutine: one that is replaced before it began would be left unawaited.
         self.run_worker(told, group=group, exclusive=True)
