@@ -145,7 +145,7 @@ def test_only_gpus_that_cuda_would_see_are_chosen_from(monkeypatch, value, count
 
 
 def test_the_lora_weights_counted_are_those_peft_makes(tiny_llama, tiny_recipe):
-    from tarot_tui.training.engines.native import load_model
+    from tarot_tui.training.engines.model import load_model
 
     shape = memory.shape_of(tiny_llama)
     for changes in ({}, {"lora_target": "q_proj,down_proj"}):

@@ -54,7 +54,7 @@ def test_a_launched_run_does_what_its_plan_says_and_leaves_an_adapter(cards, tin
 def test_only_the_matrices_are_trained_in_fp32_beside_a_bf16_base(tiny_llama, tiny_recipe):
     import torch
 
-    from tarot_tui.training.engines.native import load_model
+    from tarot_tui.training.engines.model import load_model
 
     model = load_model(tiny_llama, tiny_recipe(), "bf16", cpu=True)
     kinds = {(weight.requires_grad, weight.dtype) for weight in model.parameters()}

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 import transformers
-from transformers import AutoModelForCausalLM, BitsAndBytesConfig, Trainer, TrainingArguments
+from transformers import Trainer
 
 from tarot_tui.errors import Refused, TarotError
 from tarot_tui.jobs import files, worker
@@ -23,23 +23,21 @@ from tarot_tui.jobs.spec import read_spec
 from tarot_tui.locale import _
 from tarot_tui.project import Project
 from tarot_tui.text import duration
-from tarot_tui.training.adapter import find_adapter
 from tarot_tui.training.base import check, fingerprint
 from tarot_tui.training.encode import load_tokenizer
+from tarot_tui.training.engines.arguments import arguments
 from tarot_tui.training.engines.batches import Collator, gives_chosen_logits
 from tarot_tui.training.engines.callbacks import BetweenLogs, Requests, TrainerLog
 from tarot_tui.training.engines.checkpoints import last_complete, step_of
 from tarot_tui.training.engines.even import EvenTrainer, Padded
+from tarot_tui.training.engines.model import first_adapter, load_model
 from tarot_tui.training.parallel import shared
 from tarot_tui.training.recipe import Recipe
 from tarot_tui.training.runs import recipe_of
 from tarot_tui.training.samples import Samples, prepare
-from tarot_tui.training.schedule import schedule
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 
 
 def main() -> None:
@@ -92,76 +90,6 @@ def _quieten() -> None:
     warnings.filterwarnings("ignore", message="Could not find a config file")
 
 
-def load_model(
-    base: Path, recipe: Recipe, precision: str, *, cpu: bool, adapter: Path | None = None
-) -> torch.nn.Module:
-    """The frozen base in ``precision`` (or in 4 or 8 bits) with LoRA matrices in fp32 beside its layers.
-
-    They are fresh, or those in the folder ``adapter``, with all that its configuration says.
-    """
-    from peft import LoraConfig, PeftModel, get_peft_model
-
-    dtype = _DTYPES[precision]
-    options: dict[str, Any] = {}
-    if recipe.quantization_bit:
-        options["quantization_config"] = _quantization(recipe.quantization_bit, dtype)
-        options["device_map"] = {"": "cpu" if cpu else torch.cuda.current_device()}
-    model = AutoModelForCausalLM.from_pretrained(
-        base, dtype=dtype, local_files_only=True, trust_remote_code=False, use_safetensors=True, **options
-    )
-    model.config.use_cache = False
-    if recipe.gradient_checkpointing:
-        # Without this the first block's input needs no gradient and checkpointing would cut the graph there.
-        model.enable_input_require_grads()
-    torch.manual_seed(recipe.seed)
-    lora = LoraConfig(
-        r=recipe.lora_rank,
-        lora_alpha=recipe.alpha,
-        lora_dropout=recipe.lora_dropout,
-        target_modules="all-linear" if recipe.lora_target == ["all"] else recipe.lora_target,
-        task_type="CAUSAL_LM",
-    )
-    tuned = (
-        PeftModel.from_pretrained(model, adapter, is_trainable=True)
-        if adapter
-        else get_peft_model(model, lora)
-    )
-    # The name travels with the adapter; where the base lies on this machine does not.
-    tuned.peft_config["default"].base_model_name_or_path = recipe.model_name_or_path
-    return tuned
-
-
-def first_adapter(
-    project: Project, recipe: Recipe, request: dict[str, Any], checkpoint: Path | None
-) -> Path | None:
-    """The folder of the adapter that a continued run loads; None for a fresh one.
-
-    Raises BadInput when it is gone, Refused when it is another by now.
-    """
-    if recipe.adapter_name_or_path is None or checkpoint:
-        # The checkpoint holds that adapter as it has become, of the same make.
-        return checkpoint if recipe.adapter_name_or_path else None
-    found = find_adapter(project, recipe)
-    if found.sha256() != request.get("adapter_sha256"):
-        raise Refused(
-            _("The adapter in {folder} has changed since this run was made: make a new one.").format(
-                folder=found.folder
-            )
-        )
-    return found.folder
-
-
-def _quantization(bits: int, dtype: torch.dtype) -> BitsAndBytesConfig:
-    if bits == 8:
-        return BitsAndBytesConfig(load_in_8bit=True)
-    return BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=dtype,
-    )
-
-
 def make_trainer(
     model: torch.nn.Module,
     tokenizer: PreTrainedTokenizerBase,
@@ -193,40 +121,6 @@ def make_trainer(
     trainer.remove_callback(transformers.PrinterCallback)
     trainer.add_callback(BetweenLogs(trainer))
     return trainer
-
-
-def arguments(
-    recipe: Recipe, folder: Path, count: int, precision: str, *, cpu: bool, measure: bool
-) -> TrainingArguments:
-    """The recipe in Trainer's words, for so many samples."""
-    same = ("num_train_epochs", "max_steps", "per_device_train_batch_size", "gradient_accumulation_steps",
-            "learning_rate", "lr_scheduler_type", "weight_decay", "max_grad_norm", "optim", "seed",
-            "logging_steps", "save_steps", "save_total_limit", "gradient_checkpointing")  # fmt: skip
-    return TrainingArguments(
-        output_dir=str(folder),
-        **{name: getattr(recipe, name) for name in same},
-        warmup_steps=schedule(recipe, count, worker.processes()).warmup,
-        gradient_checkpointing_kwargs={"use_reentrant": False} if recipe.gradient_checkpointing else None,
-        per_device_eval_batch_size=recipe.per_device_train_batch_size,
-        eval_strategy="steps" if measure else "no",
-        eval_steps=recipe.save_steps if measure else None,
-        prediction_loss_only=True,
-        save_strategy="steps",
-        # On the CPU the base itself is in bf16 and nothing else needs casting.
-        bf16=precision == "bf16" and not cpu,
-        fp16=precision == "fp16",
-        use_cpu=cpu,
-        dataloader_pin_memory=not cpu,
-        data_seed=recipe.seed,
-        remove_unused_columns=False,
-        label_names=["labels"],
-        include_num_input_tokens_seen="non_padding",
-        # A NaN must be seen, not averaged away.
-        logging_nan_inf_filter=False,
-        ddp_find_unused_parameters=False,
-        disable_tqdm=True,
-        report_to="none",
-    )  # fmt: skip
 
 
 def conclude(trainer: Trainer, folder: Path, seconds: float) -> None:

@@ -1,0 +1,45 @@
+"""A recipe in Trainer's words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from transformers import TrainingArguments
+
+from tarot_tui.jobs import worker
+from tarot_tui.training.recipe import Recipe
+from tarot_tui.training.schedule import schedule
+
+
+def arguments(
+    recipe: Recipe, folder: Path, count: int, precision: str, *, cpu: bool, measure: bool
+) -> TrainingArguments:
+    """The recipe in Trainer's words, for so many samples."""
+    same = ("num_train_epochs", "max_steps", "per_device_train_batch_size", "gradient_accumulation_steps",
+            "learning_rate", "lr_scheduler_type", "weight_decay", "max_grad_norm", "optim", "seed",
+            "logging_steps", "save_steps", "save_total_limit", "gradient_checkpointing")  # fmt: skip
+    return TrainingArguments(
+        output_dir=str(folder),
+        **{name: getattr(recipe, name) for name in same},
+        warmup_steps=schedule(recipe, count, worker.processes()).warmup,
+        gradient_checkpointing_kwargs={"use_reentrant": False} if recipe.gradient_checkpointing else None,
+        per_device_eval_batch_size=recipe.per_device_train_batch_size,
+        eval_strategy="steps" if measure else "no",
+        eval_steps=recipe.save_steps if measure else None,
+        prediction_loss_only=True,
+        save_strategy="steps",
+        # On the CPU the base itself is in bf16 and nothing else needs casting.
+        bf16=precision == "bf16" and not cpu,
+        fp16=precision == "fp16",
+        use_cpu=cpu,
+        dataloader_pin_memory=not cpu,
+        data_seed=recipe.seed,
+        remove_unused_columns=False,
+        label_names=["labels"],
+        include_num_input_tokens_seen="non_padding",
+        # A NaN must be seen, not averaged away.
+        logging_nan_inf_filter=False,
+        ddp_find_unused_parameters=False,
+        disable_tqdm=True,
+        report_to="none",
+    )  # fmt: skip
