@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -72,6 +73,10 @@ class Layout(Enum):
 _TURNED = (Layout.TRANSPOSED, Layout.EMBEDDING, Layout.STACK_TRANSPOSED)
 #: Bytes read at a time of a factor of which only some columns are wanted.
 _PIECE = 1 << 19
+#: Elements of a product that are made at a time: they are added while the processor's nearest caches hold them.
+_NEAR = 1 << 15
+#: Rows below which OpenBLAS multiplies by vectors, which adds in another order than it and torch do for matrices.
+_SAME_ORDER = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +126,8 @@ class Product:
         self._turned = pair.layout in _TURNED
         self._rows = pair.a.shape[1] if self._turned else pair.b.shape[0]
         self._scale = np.float32(pair.scale)
+        # A power of two scales a factor as exactly as it would scale the product.
+        self._early = pair.scale >= 1 and math.frexp(pair.scale)[0] == 0.5
         self._expert = -1  # whose right factor is held
 
     def add_to(self, values: np.ndarray, first: int) -> None:
@@ -134,10 +141,22 @@ class Product:
                 count = min(len(values) - done, self._rows - row)
             if expert != self._expert:
                 self._right, self._expert = self._read_right(expert), expert
-            delta = self._left(expert, range(row, row + count)) @ self._right
-            delta *= self._scale
-            values[done : done + count] += delta
+                if self._early:
+                    self._right *= self._scale
+            self._add(self._left(expert, range(row, row + count)), values[done : done + count])
             done += count
+
+    def _add(self, left: np.ndarray, values: np.ndarray) -> None:
+        step = max(_SAME_ORDER, _NEAR // max(1, values.shape[1]))
+        for row in range(0, len(values), step):
+            # A product of fewer rows would be summed in another order.
+            short = max(0, _SAME_ORDER - (len(values) - row))
+            some = left[row : row + step]
+            delta = (np.pad(some, ((0, short), (0, 0))) if short else some) @ self._right
+            if not self._early:
+                delta *= self._scale
+            part = values[row : row + step]
+            part += delta[: len(part)]
 
     def _left(self, expert: int, rows: range) -> np.ndarray:
         if self._turned:

@@ -60,7 +60,7 @@ class MergedTensor:
                 )
             for vector in vectors:
                 values += vector
-            if not np.isfinite(values).all():
+            if not _finite(values):
                 raise self._not_finite()
             yield first, values
 
@@ -130,6 +130,13 @@ class MergedTensor:
                 ).format(tensor=one_line(self.name))
             )
         return result
+
+
+def _finite(values: np.ndarray) -> bool:
+    """Whether every value is a number. Their sum of squares, which is quicker had, tells so unless it overflows."""
+    flat = values.reshape(-1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(np.dot(flat, flat)) or np.isfinite(values).all())
 
 
 def _squares(values: np.ndarray, axis: int) -> np.ndarray:
