@@ -26,6 +26,7 @@ class Machine:
         self._first = self.job == place
         self._seen_alive = False
         self._ended_at: float | None = None
+        self._attempt: int | None = None
 
     def result(self) -> dict[str, Any]:
         """What rank 0 said at the end."""
@@ -40,8 +41,10 @@ class Machine:
         """Whether the job ended on the first machine while ours goes on, which nobody else would see."""
         if self._first:
             return False
-        if status.read(self._shared).alive:
+        found = status.read(self._shared)
+        if found.alive:
             self._seen_alive, self._ended_at = True, None
+            self._attempt = self._attempt or found.attempt
         elif self._seen_alive:
             self._ended_at = self._ended_at or time.monotonic()
             return time.monotonic() - self._ended_at > _LEFT_ALONE
@@ -54,7 +57,22 @@ class Machine:
         deadline = time.monotonic() + _VERDICT_SECONDS
         while time.monotonic() < deadline:
             found = status.read(self._shared)
+            if found.alive and found.attempt != self._attempt:
+                return ours
             if not found.alive:
                 return Verdict(found.state, found.cause, found.reason) if found.state != "queued" else ours
             time.sleep(0.2)
         return ours
+
+    def goes_on(self) -> bool:
+        """Whether the first machine has begun another attempt by itself, in which ours has to take part."""
+        deadline = time.monotonic() + _VERDICT_SECONDS
+        while self._attempt is not None and time.monotonic() < deadline:
+            found = status.read(self._shared)
+            if not found.alive:
+                return False
+            if found.attempt != self._attempt:
+                self._attempt = None  # until it is seen alive
+                return True
+            time.sleep(0.2)
+        return False

@@ -17,7 +17,7 @@ from typing import Any
 
 import psutil
 
-from tarot_tui.jobs import files, hardware, identity, ranks, status
+from tarot_tui.jobs import files, hardware, identity, ranks, retry, status
 from tarot_tui.jobs.alerts import alarms_of
 from tarot_tui.jobs.cgroup import oom_kills
 from tarot_tui.jobs.classify import Ending, Verdict, classify
@@ -48,7 +48,7 @@ _FOLDER = Path()  # the working directory, wherever it may be moved to
 
 
 class Supervisor:
-    """The life of one attempt."""
+    """The life of one attempt, and of those that follow it by themselves (:mod:`.retry`)."""
 
     def __init__(self, place: Path) -> None:
         """``place`` is the job folder's absolute path, for the worker; the working directory is already there."""
@@ -77,8 +77,13 @@ class Supervisor:
             if (_FOLDER / files.WORKER_STOP).exists():
                 self._stopping.ask("stop")
         else:
+            self._drop_requests()
             begun = self._new_attempt(previous)
         self._set(dataclasses.replace(begun, supervisor=identity.of(os.getpid())))
+        self._bring_up()
+
+    def _bring_up(self) -> None:
+        """Start the worker unless there is one, and say that it runs; or that it cannot be started."""
         try:
             self._worker = self._worker or self._launch()
         except OSError as error:
@@ -97,22 +102,52 @@ class Supervisor:
         self._told_to_end = True
 
     def run(self) -> None:
-        """Supervise until the worker has ended and the verdict is written."""
-        if self._worker is None:
-            return
+        """Supervise until the worker, or the last that took its place, has ended and the verdict is written."""
+        while worker := self._worker:
+            if not self._see_to_its_end(worker):
+                return
+            verdict = self._judge(worker)
+            if not self._try_again(verdict):
+                return self._end(self._with_last_word(verdict))
+
+    def _see_to_its_end(self, worker: Worker) -> bool:
+        """Stay with the worker; whether it ended, and not the job was taken over by somebody else."""
         observed = float("-inf")
-        while not self._worker.ended():
+        while not worker.ended():
             with suppress(OSError):
                 self._carry_out_requests()
-            self._press(self._worker)
+            self._press(worker)
             if time.monotonic() - observed >= OBSERVE:
                 observed = time.monotonic()
                 if self._taken_over():
-                    return self._give_way(self._worker)
+                    self._give_way(worker)
+                    return False
                 self._observe()
             time.sleep(POLL)
-        if not self._taken_over():
-            self._conclude(self._worker)
+        return not self._taken_over()
+
+    def _try_again(self, verdict: Verdict) -> bool:
+        """Whether a new attempt was begun, with less: only where the job's maker foresaw it, and nobody wants an end."""
+        if verdict.state != "failed" or self._stopping.asked or self._told_to_end:
+            return False
+        begun = files.read_json(_FOLDER / files.PROGRESS).get("total") is not None
+        rung = retry.next_rung(_FOLDER, self._spec, verdict.cause, begun=begun)
+        try:
+            if rung:
+                retry.take(_FOLDER, rung, verdict.cause)
+            elif not self._machine.goes_on():
+                return False
+            reason = f"{verdict.reason} {rung.what}" if rung else verdict.reason
+            _note(reason)
+            again = self._new_attempt(self._status)
+            self._set(dataclasses.replace(again, supervisor=self._status.supervisor, reason=reason))
+        except OSError:
+            return False  # a full disk: the verdict is the last word that there may be room for
+        self._worker = None
+        self._oom_kills = oom_kills()
+        self._trainer, self._progress = Trainer(_FOLDER / files.METRICS), Progress()
+        self._bring_up()
+        return True
 
     def _taken_over(self) -> bool:
         """Whether the job was resumed elsewhere, after this machine had slept or lost the disk for long enough."""
@@ -148,7 +183,6 @@ class Supervisor:
     def _new_attempt(self, previous: status.Status) -> status.Status:
         for name in (files.PROGRESS, files.RESULT, files.WORKER_STOP, files.WORKER_SAVE):
             (_FOLDER / name).unlink(missing_ok=True)
-        self._drop_requests()
         attempt = previous.attempt + 1
         log = _FOLDER / files.LOG
         log.touch()
@@ -236,7 +270,8 @@ class Supervisor:
                 self._write()
         self._alarms.look(changed, hardware.disk_free(_FOLDER))
 
-    def _conclude(self, worker: Worker) -> None:
+    def _judge(self, worker: Worker) -> Verdict:
+        """Why an ended worker ended; what it left behind is cleared away."""
         disk_free = hardware.disk_free(_FOLDER)
         if strays := worker.clear_strays():
             with suppress(OSError):
@@ -263,7 +298,14 @@ class Supervisor:
             elsewhere=ranks.other_machines(_FOLDER),
             oom_kills=_more(oom_kills(), self._oom_kills),
         )
-        self._end(self._machine.verdict(classify(ending)))
+        return self._machine.verdict(classify(ending))
+
+    def _with_last_word(self, verdict: Verdict) -> Verdict:
+        if verdict.state != "failed":
+            return verdict
+        # The folder as it is called now: it may have been moved.
+        said = retry.last_word(self._spec, Path.cwd().name, verdict.cause)
+        return dataclasses.replace(verdict, reason=f"{verdict.reason} {said}") if said else verdict
 
     def _end(self, verdict: Verdict) -> None:
         with suppress(OSError):

@@ -45,7 +45,7 @@ def job(project: Project) -> Iterator[Callable[..., Path]]:
 
     def make(code: str = COUNTER, *arguments: object, slug: str = "test", **keys) -> Path:
         argv = ["{python}", "-c", code, *map(str, arguments)]
-        made.append(spec.create(project, "train", slug, argv, {}, **keys))
+        made.append(spec.create(project, "train", slug, argv, keys.pop("request", {}), **keys))
         return made[-1]
 
     yield make
