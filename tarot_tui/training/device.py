@@ -61,7 +61,7 @@ def idlest(count: int) -> list[Device]:
 
 def precision(recipe: Recipe, device: Device) -> Precision:
     """What the recipe computes in on ``device``: as asked, else the fastest that the hardware really has."""
-    if recipe.bf16:
+    if recipe.bf16 or recipe.pure_bf16:
         return "bf16"
     if recipe.fp16:
         return "fp16"

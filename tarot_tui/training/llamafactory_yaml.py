@@ -23,7 +23,7 @@ from tarot_tui.training.presets import shown
 from tarot_tui.training.recipe import Recipe
 
 #: Keys that it has under another name, or that only concern what is checked before.
-_OTHERWISE = {"gradient_checkpointing", "allow_truncation"}
+_OTHERWISE = {"gradient_checkpointing", "allow_truncation", "sample_answers"}
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,8 @@ def translate(project: Project, recipe: Recipe, precision: Precision, output_dir
         "do_train": True,
         **{name: ",".join(value) if isinstance(value, list) else value for name, value in values.items()},
         "lora_alpha": recipe.alpha,
-        "bf16": precision == "bf16",
+        # It refuses mixed precision beside weights that are in bf16 themselves.
+        "bf16": precision == "bf16" and not recipe.pure_bf16,
         "fp16": precision == "fp16",
         "disable_gradient_checkpointing": not recipe.gradient_checkpointing,
         "dataset_dir": str(project.data.resolve()),
@@ -58,7 +59,9 @@ def translate(project: Project, recipe: Recipe, precision: Precision, output_dir
         "overwrite_output_dir": False,
         "plot_loss": True,
         "include_num_input_tokens_seen": True,
-        "report_to": values.get("report_to", "none"),
+        # Its packing alone lets samples see each other.
+        "packing": recipe.packed,
+        "neat_packing": recipe.packed,
         **_measuring(recipe),
     }
     if recipe.quantization_bit:
@@ -91,7 +94,7 @@ def _template(project: Project, recipe: Recipe) -> str | None:
 
 
 def _measuring(recipe: Recipe) -> dict[str, Any]:
-    """When it is measured: with every checkpoint, as here. ``no`` is a text, which YAML must quote."""
+    """When it is measured, as here; the best is the lowest loss. ``no`` is a text, which YAML must quote."""
     if not recipe.val_size and not recipe.eval_dataset:
         return {"eval_strategy": "no"}
     share = recipe.val_size
@@ -101,8 +104,10 @@ def _measuring(recipe: Recipe) -> dict[str, Any]:
     return {
         "val_size": share,
         "eval_strategy": "steps",
-        "eval_steps": recipe.save_steps,
-        "per_device_eval_batch_size": recipe.per_device_train_batch_size,
+        "eval_steps": recipe.measuring_steps,
+        "per_device_eval_batch_size": recipe.per_device_eval_batch_size or recipe.per_device_train_batch_size,
+        "metric_for_best_model": "eval_loss",
+        "greater_is_better": False,
     }
 
 

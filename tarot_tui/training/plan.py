@@ -19,6 +19,7 @@ from tarot_tui.training import base, child, memory
 from tarot_tui.training.adapter import find_adapter
 from tarot_tui.training.adapter import findings as adapter_findings
 from tarot_tui.training.device import choose, precision
+from tarot_tui.training.packages import missing
 from tarot_tui.training.recipe import Recipe
 
 
@@ -120,7 +121,9 @@ def make_plan(project: Project, recipe: Recipe, folder: Path) -> Plan:
     speed, run = _speed_before(project, recipe, print_of_base, device.name)
     every = facts.all_samples
     adapter = find_adapter(project, recipe) if recipe.adapter_name_or_path else None
-    doubts = list(adapter_findings(adapter, recipe, print_of_base)) if adapter else []
+    doubts = list(missing(recipe))
+    if adapter:
+        doubts += adapter_findings(adapter, recipe, print_of_base)
     return Plan(
         base=str(folder),
         base_fingerprint=print_of_base,

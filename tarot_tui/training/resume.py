@@ -27,18 +27,26 @@ _NOW = {
     "max_steps",
     "num_train_epochs",
     "lr_scheduler_type",
+    "warmup_steps",
     "warmup_ratio",
     "max_grad_norm",
     "logging_steps",
     "save_steps",
     "save_total_limit",
+    "eval_steps",
+    "per_device_eval_batch_size",
+    "early_stopping_steps",
+    "load_best_model_at_end",
+    "sample_answers",
+    "report_to",
+    "flash_attn",
     "gradient_checkpointing",
     "allow_truncation",
     "per_device_train_batch_size",
     "gradient_accumulation_steps",
 }
 #: Keys whose value the checkpoint's optimiser brings along.
-_FROM_CHECKPOINT = {"learning_rate", "weight_decay"}
+_FROM_CHECKPOINT = {"learning_rate", "weight_decay", "adam_beta1", "adam_beta2", "adam_epsilon"}
 
 Effect = Literal["now", "checkpoint"]
 

@@ -46,6 +46,16 @@ def _shared() -> st.SearchStrategy[dict]:
             "max_steps": st.sampled_from([-1, 1, 500]),
             "lr_scheduler_type": st.sampled_from(["linear", "cosine", "constant"]),
             "warmup_ratio": st.floats(0, 0.99, **real),
+            "warmup_steps": st.integers(0, 1000),
+            "use_rslora": st.booleans(),
+            "use_dora": st.booleans(),
+            "loraplus_lr_ratio": st.none() | st.floats(1e-3, 1000, **real),
+            "additional_target": st.lists(st.sampled_from(["embed_tokens", "lm_head"])),
+            "neftune_noise_alpha": st.none() | st.floats(1e-3, 1000, **real),
+            "flash_attn": st.sampled_from(["auto", "disabled", "sdpa", "fa2"]),
+            "adam_beta2": st.floats(0, 0.9999, **real),
+            "report_to": st.sampled_from(["none", "tensorboard", "wandb"]),
+            "group_by_length": st.booleans(),
             "weight_decay": st.floats(0, 1, **real),
             "max_grad_norm": st.floats(1e-6, 10, **real),
             "seed": st.integers(0, 2**32 - 1),
@@ -66,7 +76,9 @@ def test_to_llamafactory_and_back_every_shared_key_keeps_its_value(project, valu
     text = llamafactory_yaml(translate(project, made, precision, project.root / "saves"))
     back = recipes.validate(import_text(project, text, "given", (), T4).original)
     assert back.alpha == made.alpha
-    for name in set(SHARED) - {"lora_alpha"}:
+    # Said to it where they follow from other keys.
+    followed = {"eval_steps", "per_device_eval_batch_size"}
+    for name in set(SHARED) - {"lora_alpha", *followed}:
         assert getattr(back, name) == getattr(made, name), name
     assert back.gradient_checkpointing == made.gradient_checkpointing
 

@@ -17,15 +17,16 @@ def arguments(
     """The recipe in Trainer's words, for so many samples."""
     same = ("num_train_epochs", "max_steps", "per_device_train_batch_size", "gradient_accumulation_steps",
             "learning_rate", "lr_scheduler_type", "weight_decay", "max_grad_norm", "optim", "seed",
-            "logging_steps", "save_steps", "save_total_limit", "gradient_checkpointing")  # fmt: skip
+            "logging_steps", "save_steps", "save_total_limit", "gradient_checkpointing",
+            "adam_beta1", "adam_beta2", "adam_epsilon", "neftune_noise_alpha")  # fmt: skip
     return TrainingArguments(
         output_dir=str(folder),
         **{name: getattr(recipe, name) for name in same},
         warmup_steps=schedule(recipe, count, worker.processes()).warmup,
         gradient_checkpointing_kwargs={"use_reentrant": False} if recipe.gradient_checkpointing else None,
-        per_device_eval_batch_size=recipe.per_device_train_batch_size,
+        per_device_eval_batch_size=recipe.per_device_eval_batch_size or recipe.per_device_train_batch_size,
         eval_strategy="steps" if measure else "no",
-        eval_steps=recipe.save_steps if measure else None,
+        eval_steps=recipe.measuring_steps if measure else None,
         prediction_loss_only=True,
         save_strategy="steps",
         # On the CPU the base itself is in bf16 and nothing else needs casting.

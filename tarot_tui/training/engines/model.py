@@ -16,6 +16,9 @@ from tarot_tui.training.recipe import Recipe
 
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 
+#: LLaMA-Factory's names for kinds of attention → transformers'; None: the best that the model has here.
+_ATTENTION = {"auto": None, "disabled": "eager", "sdpa": "sdpa", "fa2": "flash_attention_2"}
+
 
 def load_model(
     base: Path, recipe: Recipe, precision: str, *, cpu: bool, adapter: Path | None = None
@@ -27,7 +30,7 @@ def load_model(
     from peft import LoraConfig, PeftModel, get_peft_model
 
     dtype = _DTYPES[precision]
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"attn_implementation": _ATTENTION[recipe.flash_attn]}
     if recipe.quantization_bit:
         options["quantization_config"] = _quantization(recipe.quantization_bit, dtype)
         options["device_map"] = {"": "cpu" if cpu else torch.cuda.current_device()}
@@ -43,6 +46,9 @@ def load_model(
         r=recipe.lora_rank,
         lora_alpha=recipe.alpha,
         lora_dropout=recipe.lora_dropout,
+        use_rslora=recipe.use_rslora,
+        use_dora=recipe.use_dora,
+        modules_to_save=recipe.additional_target or None,
         target_modules="all-linear" if recipe.lora_target == ["all"] else recipe.lora_target,
         task_type="CAUSAL_LM",
     )

@@ -12,14 +12,14 @@ from tarot_tui.training.recipe import Recipe, fields
 
 #: LLaMA-Factory's arguments by whose names, and with whose meaning, a recipe may have a key.
 _THEIRS = {
-    "adapter_name_or_path", "additional_target", "bf16", "cutoff_len", "dataset", "early_stopping_steps", "eval_dataset",
-    "enable_liger_kernel", "finetuning_type", "fp16", "gradient_accumulation_steps", "learning_rate",
+    "adam_beta1", "adam_beta2", "adam_epsilon", "adapter_name_or_path", "additional_target", "bf16", "cutoff_len", "dataset", "early_stopping_steps", "eval_dataset", "eval_steps", "flash_attn",
+    "enable_liger_kernel", "finetuning_type", "fp16", "gradient_accumulation_steps", "group_by_length", "learning_rate",
     "load_best_model_at_end", "logging_steps", "lora_alpha", "lora_dropout", "lora_rank", "lora_target",
     "interleave_probs", "mix_strategy",
     "loraplus_lr_ratio", "lr_scheduler_type", "mask_history", "max_grad_norm", "max_samples", "max_steps",
-    "metric_for_best_model", "model_name_or_path", "neat_packing", "neftune_noise_alpha", "num_train_epochs", "optim",
-    "packing", "per_device_train_batch_size", "quantization_bit", "report_to", "save_steps", "save_total_limit", "seed",
-    "train_on_prompt", "use_dora", "use_rslora", "val_size", "warmup_ratio", "weight_decay",
+    "model_name_or_path", "neat_packing", "neftune_noise_alpha", "num_train_epochs", "optim",
+    "packing", "per_device_eval_batch_size", "per_device_train_batch_size", "pure_bf16", "quantization_bit", "report_to", "save_steps", "save_total_limit", "seed",
+    "train_on_prompt", "use_dora", "use_rslora", "val_size", "warmup_ratio", "warmup_steps", "weight_decay",
 }  # fmt: skip
 #: Keys that mean the same in both, in the order of the recipe.
 SHARED = tuple(name for name in Recipe.model_fields if name in _THEIRS)
@@ -53,9 +53,9 @@ RENAMED = {"evaluation_strategy": "eval_strategy", "checkpoint_dir": "adapter_na
 #: Arguments that need no counterpart: how it works, logs and stores; each of them is settled here without asking.
 SETTLED = {
     "cache_dir", "dataloader_num_workers", "dataloader_pin_memory", "ddp_backend", "ddp_find_unused_parameters",
-    "ddp_timeout", "disable_tqdm", "do_eval", "do_train", "double_quantization", "enable_thinking", "eval_steps",
-    "eval_strategy", "flash_attn", "include_num_input_tokens_seen", "logging_dir", "logging_strategy",
-    "low_cpu_mem_usage", "output_dir", "overwrite_cache", "overwrite_output_dir", "per_device_eval_batch_size",
+    "ddp_timeout", "disable_tqdm", "do_eval", "do_train", "double_quantization", "enable_thinking",
+    "eval_strategy", "greater_is_better", "include_num_input_tokens_seen", "logging_dir", "logging_strategy",
+    "low_cpu_mem_usage", "metric_for_best_model", "output_dir", "overwrite_cache", "overwrite_output_dir",
     "plot_loss", "preprocessing_batch_size", "preprocessing_num_workers", "quantization_device_map",
     "quantization_type", "remove_unused_columns", "run_name", "save_safetensors", "save_strategy",
     "upcast_layernorm", "use_cache", "use_fast_tokenizer", "use_reentrant_gc",
@@ -122,5 +122,5 @@ LINEAR = {
 
 def known() -> set[str]:
     """Every argument that is understood, for finding the right one next to a wrong one."""
-    special = {"stage", "template", "quantization_method", "deepspeed", "warmup_steps", "dataset_dir"}
+    special = {"stage", "template", "quantization_method", "deepspeed", "dataset_dir"}
     return {*SHARED, *special, *SETTLED, *SECRETS, "disable_gradient_checkpointing", "trust_remote_code"}

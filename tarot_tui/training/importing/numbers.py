@@ -73,21 +73,10 @@ def targets(draft: Draft) -> None:
 
 
 def warmup(draft: Draft) -> None:
-    """``warmup_steps``: a share below 1 since transformers 5; a number of steps has no counterpart here."""
-    given = draft.take("warmup_steps")
-    if not isinstance(given, int | float) or isinstance(given, bool) or not given:
-        return
-    if given < 1:
-        draft.values["warmup_ratio"] = given
-        return
-    limit = draft.number("max_steps") or 0
-    share = round(min(given / limit, 0.5), 4) if limit > 0 else 0.03
-    draft.mend(
-        "warmup_steps.share",
-        "info" if limit > 0 else "warning",
-        _("warmup_steps: {steps} is given as a share of the steps here.").format(steps=given),
-        warmup_ratio=share,
-    )
+    """``warmup_steps``: below 1 it is a share of the steps since transformers 5, which has a key of its own here."""
+    given = draft.values.get("warmup_steps")
+    if isinstance(given, float) and 0 < given < 1:
+        draft.values["warmup_ratio"] = draft.values.pop("warmup_steps")
 
 
 def steps(draft: Draft) -> None:
@@ -154,9 +143,9 @@ def held_out(draft: Draft) -> None:
 def precision(draft: Draft) -> None:
     """bf16 and fp16 that this machine has, or left to the hardware."""
     bf16, fp16 = draft.values.get("bf16"), draft.values.get("fp16")
-    if draft.take("pure_bf16"):
+    if draft.values.get("pure_bf16") and _is_lora(draft):
         text = _("pure_bf16 is left out: LoRA's own weights stay in 32 bits here.")
-        draft.mend("precision.pure_bf16", "warning", text, bf16=True)
+        draft.mend("precision.pure_bf16", "warning", text, bf16=True, pure_bf16=False)
     if bf16 and fp16:
         text = _("bf16 and fp16 are both asked for: left to the hardware.")
         draft.mend("precision.both", "warning", text, bf16=None, fp16=None)

@@ -1,0 +1,42 @@
+"""Optional packages that a recipe asks for, looked for without importing them: what is missing is said before the start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+
+from tarot_tui.findings import Finding
+from tarot_tui.locale import _
+from tarot_tui.training.parameters import Recipe
+
+#: What a value of a key needs: the module, and what pip calls the package.
+_NEEDS = {
+    ("report_to", "tensorboard"): ("tensorboard", "tensorboard"),
+    ("report_to", "wandb"): ("wandb", "wandb"),
+    ("report_to", "trackio"): ("trackio", "trackio"),
+    ("flash_attn", "fa2"): ("flash_attn", "flash-attn --no-build-isolation"),
+}
+#: Keys that can be written, translated and planned with, but not trained with by the native engine yet.
+_WAITING = ("packing", "neat_packing", "group_by_length", "enable_liger_kernel")
+
+
+def missing(recipe: Recipe) -> Iterator[Finding]:
+    """One error for each package that the recipe needs and this environment lacks."""
+    for (key, value), (module, package) in _NEEDS.items():
+        if getattr(recipe, key) == value and find_spec(module) is None:
+            yield Finding(
+                f"{key}.missing",
+                "error",
+                _("{key}: {value} needs the package {package}, which is not installed.").format(
+                    key=key, value=value, package=package.partition(" ")[0]
+                ),
+                fix=f"pip install {package}",
+            )
+    for key in _WAITING:
+        if getattr(recipe, key):
+            yield Finding(
+                f"{key}.not_yet",
+                "error",
+                _("{key} cannot be done by the native engine.").format(key=key),
+                fix=f"{key}: false",
+            )
