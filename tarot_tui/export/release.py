@@ -28,6 +28,7 @@ class Release:
     template: the verified Go template; None where there is none (then the GGUF's own Jinja template must serve).
     system: the system prompt of all training samples, empty when they had none or several. stops: tokens that end an
     answer. parameters: Ollama's, such as ``num_ctx``. base: the base model's name. run: the training's job folder.
+    thinking: what the runtime must be told about it to ask as the training did; None for nothing.
     conversations: ``{"messages": […], "prompt": text}``, what the tokenizer makes of some chats, to compare with.
     facts: everything in ``release.json``.
     """
@@ -45,6 +46,7 @@ class Release:
     merged: Path | None = None
     license: str = ""
     conversations: list[dict[str, Any]] = field(default_factory=list)
+    thinking: bool | None = None
     facts: dict[str, Any] = field(default_factory=dict)
 
 
@@ -90,6 +92,7 @@ def _release(name: str, folder: Path, facts: dict[str, Any]) -> Release:
         merged=folder / MERGED if facts["merged"] else None,
         license=str(facts["license"]),
         conversations=list(facts["conversations"]),
+        thinking=facts["template"].get("thinking"),
         facts=facts,
     )
 

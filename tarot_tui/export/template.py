@@ -48,7 +48,8 @@ class TemplateReport:
     trimmed: roles whose messages the tokenizer's template strips of surrounding white space, which Go cannot: whoever
     sends them should. thoughts: None, or what the tokenizer's template strips after the thoughts that it leaves out of
     past answers; Ollama takes them out by itself. bos: who puts the BOS token: ``runtime`` (llama.cpp, so it is left
-    out of the template), ``template`` or ``nobody``. ollama: the oldest version that can serve it as it was trained,
+    out of the template), ``template`` or ``nobody``. thinking: what the runtime must be told about it (Ollama's ``think``,
+    llama.cpp's ``enable_thinking``) to ask as the training did; None for nothing. ollama: the oldest version that can serve it as it was trained,
     empty for any; None for none (there is no template at all).
     """
 
@@ -58,6 +59,7 @@ class TemplateReport:
     trimmed: tuple[str, ...] = ()
     thoughts: str | None = None
     bos: Literal["runtime", "template", "nobody"] = "nobody"
+    thinking: bool | None = None
     ollama: str | None = ""
     reason: str = ""
     findings: list[Finding] = field(default_factory=list)
@@ -71,6 +73,7 @@ class TemplateReport:
             "trimmed": list(self.trimmed),
             "thoughts": self.thoughts,
             "bos": self.bos,
+            "thinking": self.thinking,
             "ollama": self.ollama,
             "reason": self.reason,
         }
@@ -125,7 +128,8 @@ def template_of(
     # A GGUF of ours asks for no BOS that the template does not print.
     runtime_bos = adds_bos if adds_bos is not None else prints_bos and runtime_adds_bos(tokenizer)
     who: Any = "runtime" if runtime_bos else "template" if prints_bos else "nobody"
-    about = [*_about_mode(mode), *about_thinking(jinja, mode)]
+    thinking, about = about_thinking(jinja, mode)
+    about = [*_about_mode(mode), *about]
     if runtime_bos and bos and not prints_bos:
         text = _("The runtime puts a {bos} before every prompt, and the chat template does not print one.")
         about.append(Finding("template.bos_added", "warning", text.format(bos=one_line(bos, 30))))
@@ -135,7 +139,16 @@ def template_of(
         rendering, source = _convert(jinja, skip, mode, stops)
     except (CannotRender, Unconvertible) as error:
         reason = _("The chat template cannot be turned into Ollama's exactly: {reason}.").format(reason=error)
-        return TemplateReport(None, mode, stops, bos=who, ollama=JINJA_SINCE, reason=reason, findings=about)
+        return TemplateReport(
+            None,
+            mode,
+            stops,
+            bos=who,
+            thinking=thinking,
+            ollama=JINJA_SINCE,
+            reason=reason,
+            findings=about,
+        )
     return TemplateReport(
         source,
         mode,
@@ -143,6 +156,7 @@ def template_of(
         rendering.roles,
         rendering.thoughts,
         who,
+        thinking,
         "" if rendering.thoughts is None else THINKING_SINCE,
         findings=[*about, *_about_contents(rendering)],
     )

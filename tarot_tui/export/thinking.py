@@ -8,18 +8,22 @@ from tarot_tui.findings import Finding
 from tarot_tui.locale import _
 
 
-def about_thinking(jinja: ChatTemplate, mode: SystemMode) -> list[Finding]:
-    """A warning where the runtime, which tells a model to think unless asked not to, asks otherwise than the training.
+def about_thinking(jinja: ChatTemplate, mode: SystemMode) -> tuple[bool | None, list[Finding]]:
+    """What the runtime must be told about thinking to ask as the training did, and a warning where that is needed.
 
-    The training leaves ``enable_thinking`` to the template. llama.cpp, and Ollama with it since 0.30, sets it for every
-    template that knows thoughts (``common_chat_templates_support_enable_thinking``).
+    None: nothing, or nothing helps. The training leaves ``enable_thinking`` to the template. llama.cpp, and Ollama with
+    it since 0.30, sets it for every template that knows thoughts (``common_chat_templates_support_enable_thinking``).
     """
     trained, on, off = (_prompts(jinja, mode, thinking) for thinking in (None, True, False))
     if trained == on:
-        return []
+        return None, []
     text = _("Ollama and llama.cpp tell this model to think unless asked not to; it was trained otherwise.")
-    how = _("Turn thinking off when you chat with it: /set nothink, or think: false in the API.")
-    return [Finding("template.thinks", "warning", text, fix=how if trained == off else "")]
+    if trained != off:
+        return None, [Finding("template.thinks", "warning", text)]
+    how = _(
+        "'tarot-tui chat' turns thinking off; in other programs do so yourself: /set nothink, or think: false in the API."
+    )
+    return False, [Finding("template.thinks", "warning", text, fix=how)]
 
 
 def _prompts(jinja: ChatTemplate, mode: SystemMode, thinking: bool | None) -> list[str | None]:

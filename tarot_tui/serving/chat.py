@@ -28,7 +28,9 @@ class Chat:
     trained with, empty when there was none. stats: of the last answer, once it is complete.
     """
 
-    def __init__(self, name: str, backend: Ollama | Local, system: str, model: str) -> None:
+    def __init__(
+        self, name: str, backend: Ollama | Local, system: str, model: str, thinking: bool | None = None
+    ) -> None:
         self.name = name
         self.system = system
         self.backend = "ollama" if isinstance(backend, Ollama) else "local"
@@ -39,6 +41,7 @@ class Chat:
         )
         self._backend = backend
         self._model = model
+        self._thinking = thinking
         self._stack = ExitStack()
 
     def __enter__(self) -> Chat:
@@ -61,8 +64,8 @@ class Chat:
         """
         messages = self._with_system(messages)
         if isinstance(self._backend, Ollama):
-            return self._backend.chat(self._model, messages, **options)
-        return self._backend.chat(messages, **options)
+            return self._backend.chat(self._model, messages, self._thinking, **options)
+        return self._backend.chat(messages, self._thinking, **options)
 
     def cancel(self) -> None:
         """End the running answer from another thread: its iterator stops."""
@@ -85,7 +88,8 @@ def open_chat(project: Project | None, name: str, prefer: Prefer = "auto", host:
     if release is None and gguf.suffix == ".gguf":
         return Chat(name, Local(gguf), "", gguf.name)
     if prefer != "local" and (found := _in_ollama(name, host, required=prefer == "ollama")):
-        return Chat(name, found, release.system if release else "", name)
+        system, thinking = (release.system, release.thinking) if release else ("", None)
+        return Chat(name, found, system, name, thinking)
     if release is None:
         raise BadInput(_unknown(project, name))
     return _local(release)
@@ -95,9 +99,8 @@ def _local(release: Release) -> Chat:
     from tarot_tui.serving.importing import pick_gguf
 
     gguf = pick_gguf(release)
-    return Chat(
-        release.name, Local(gguf, {**release.parameters, "stop": release.stops}), release.system, gguf.name
-    )
+    local = Local(gguf, {**release.parameters, "stop": release.stops})
+    return Chat(release.name, local, release.system, gguf.name, release.thinking)
 
 
 def _in_ollama(name: str, host: str | None, *, required: bool) -> Ollama | None:

@@ -187,7 +187,7 @@ def _prompts(ollama: Ollama, release: Release, name: str) -> Finding:
         one for one in release.conversations if not release.system or one["messages"][0]["role"] == "system"
     ]
     for count, one in enumerate(known):
-        rendered = ollama.render(name, one["messages"])
+        rendered = ollama.render(name, one["messages"], release.thinking)
         if rendered is None and not count:
             return _unproven(_("this Ollama cannot show prompts (it needs 0.11.5 or newer)"))
         if rendered != one["prompt"]:

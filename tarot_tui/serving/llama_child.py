@@ -57,6 +57,8 @@ class _Model:
         options = dict(question["options"])
         self.load(options.pop("num_ctx"))
         request = {_NAMES.get(name, name): value for name, value in options.items()}
+        if (thinking := question.get("thinking")) is not None:
+            request["chat_template_kwargs"] = {"enable_thinking": thinking}
         done: dict[str, Any] = {}
 
         def receive(chunk: dict[str, Any]) -> bool:

@@ -108,14 +108,17 @@ class Local:
                 child.stdin.close()
             self._log.close()
 
-    def chat(self, messages: list[dict[str, str]], **options: Any) -> Iterator[str]:
+    def chat(
+        self, messages: list[dict[str, str]], thinking: bool | None = None, **options: Any
+    ) -> Iterator[str]:
         """The answer in pieces; :attr:`stats` holds afterwards what it cost.
 
-        The prompt is what the model's own chat template makes of ``messages``. Closing the iterator ends the
+        The prompt is what the model's own chat template makes of ``messages``. thinking: whether that is told to let
+        the model think; None for llama.cpp's own way, which is to tell every template that knows of it. Closing the iterator ends the
         answer early, and :meth:`cancel` does so from another thread.
         """
         self.stats = Stats()
-        self._ask(messages, {**self._defaults, **_known(options)})
+        self._ask(messages, {**self._defaults, **_known(options)}, thinking=thinking)
         try:
             while self._running:
                 message = self._next()
@@ -126,9 +129,9 @@ class Local:
         finally:
             self._settle()
 
-    def render(self, messages: list[dict[str, str]]) -> tuple[str, int]:
+    def render(self, messages: list[dict[str, str]], thinking: bool | None = None) -> tuple[str, int]:
         """The prompt that ``messages`` make, and its length in tokens (with those the tokenizer adds, such as BOS)."""
-        self._ask(messages, {**self._defaults, "num_predict": 0}, verbose=True)
+        self._ask(messages, {**self._defaults, "num_predict": 0}, verbose=True, thinking=thinking)
         done = None
         while self._running:
             done = self._ended(self._next()) or done

@@ -175,22 +175,27 @@ class Ollama:
                 )
             )
 
-    def render(self, name: str, messages: list[dict[str, str]]) -> str | None:
+    def render(self, name: str, messages: list[dict[str, str]], thinking: bool | None = None) -> str | None:
         """The prompt the server would give the model; None where it does not know how (before 0.11.5)."""
         body = {"model": name, "messages": messages, "stream": False, "_debug_render_only": True}
+        body |= _about_thinking(thinking)
         found = self._json("POST", "/api/chat", timeout=None, json=body)
         prompt = (found.get("_debug_info") or {}).get("rendered_template")
         return prompt if isinstance(prompt, str) else None
 
-    def chat(self, name: str, messages: list[dict[str, str]], **options: Any) -> Iterator[str]:
+    def chat(
+        self, name: str, messages: list[dict[str, str]], thinking: bool | None = None, **options: Any
+    ) -> Iterator[str]:
         """The answer in pieces, as they arrive; :attr:`stats` holds afterwards what it cost.
 
-        options: Ollama's (``temperature``, ``num_ctx`` …). Closing the iterator ends the generation, and
+        thinking: whether the model is told to; None leaves that to the server. options: Ollama's (``temperature``,
+        ``num_ctx`` …). Closing the iterator ends the generation, and
         :meth:`cancel` does so from another thread.
         """
         self.stats = Stats()
         self._cancelled = False
         body = {"model": name, "messages": messages, "options": options, "stream": True}
+        body |= _about_thinking(thinking)
         try:
             with self._request("POST", "/api/chat", json=body) as self._answer:
                 for line in _lines(self._answer):
@@ -258,6 +263,10 @@ class Ollama:
             # Go, unlike httpx, never asks a proxy for this machine itself.
             self._client = httpx.Client(base_url=self.url, trust_env=not is_this_machine(self.url))
         return self._client
+
+
+def _about_thinking(thinking: bool | None) -> dict[str, bool]:
+    return {} if thinking is None else {"think": thinking}
 
 
 def _pieces(file: Any, total: int, on_status: OnStatus) -> Iterator[bytes]:

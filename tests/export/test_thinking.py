@@ -26,23 +26,24 @@ _IN_SYSTEM = (
 )
 
 
-def found(source: str, tmp_path) -> list:
+def found(source: str, tmp_path) -> tuple:
     jinja = load(model(tmp_path / "m", source, "<s>", "</s>", "<|end|>", False))
     return about_thinking(jinja, system_mode(jinja))
 
 
 @pytest.mark.parametrize("source", [_EACH, _ON, FAMILIES["qwen3"].source, FAMILIES["deepseek-r1"].source])
 def test_nothing_is_said_where_serving_asks_as_the_training_did(source, tmp_path):
-    assert found(source, tmp_path) == []
+    assert found(source, tmp_path) == (None, [])
 
 
 @pytest.mark.parametrize("source", [_OFF, _IN_SYSTEM])
 def test_a_model_that_was_trained_without_thinking_is_to_be_chatted_with_so(source, tmp_path):
-    (finding,) = found(source, tmp_path)
+    thinking, (finding,) = found(source, tmp_path)
+    assert thinking is False
     assert finding.id == "template.thinks" and finding.severity == "warning"
     assert "nothink" in finding.fix
 
 
 def test_where_neither_is_what_was_trained_no_switch_is_offered(tmp_path):
-    (finding,) = found(_NEITHER, tmp_path)
-    assert finding.fix == ""
+    thinking, (finding,) = found(_NEITHER, tmp_path)
+    assert thinking is None and finding.fix == ""

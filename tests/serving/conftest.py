@@ -47,6 +47,7 @@ def release(tmp_path):
         stops=["<|im_end|>"],
         parameters={"num_ctx": 4096, "temperature": 0.0},
         license="Apache-2.0",
+        thinking=None,
         facts={"template": {"ollama": ""}},
         conversations=[conversation(SYSTEM, "愚者正位?"), conversation(SYSTEM, "a", "b", "c {{ d }}")],
     )

@@ -36,6 +36,20 @@ def test_ollama_is_asked_when_it_holds_the_name(released, fake):
         assert "".join(chat.send([{"role": "user", "content": "hi"}]))
 
 
+def test_ollama_is_told_about_thinking_what_the_training_was_told(released, fake):
+    fake.add("tarot:latest", system=SYSTEM)
+    description = released.models / "tarot" / "release.json"
+    facts = json.loads(description.read_text("utf-8"))
+    for thinking in (None, False):
+        facts["template"]["thinking"] = thinking
+        description.write_text(json.dumps(facts), "utf-8")
+        with open_chat(released, "tarot", host=fake.host) as chat:
+            list(chat.send([{"role": "user", "content": "hi"}]))
+        (asked,) = [body for _method, path, body in fake.requests if path == "/api/chat"]
+        assert asked.get("think") is thinking
+        fake.requests.clear()
+
+
 def test_local_is_local_even_if_ollama_holds_the_name(released, fake):
     fake.add("tarot:latest")
     assert open_chat(released, "tarot", "local", fake.host).backend == "local"

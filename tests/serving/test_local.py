@@ -57,6 +57,18 @@ def test_a_template_that_prints_bos_does_not_double_it(make_gguf):
         assert printing.render(ASK)[1] == plain.render(ASK)[1]
 
 
+def test_a_model_that_was_trained_without_thinking_is_not_told_to_think(make_gguf):
+    template = (
+        "{% for m in messages %}{{ m['content'] }}{% endfor %}"
+        "{% if not enable_thinking %}<think></think>{% else %}<think>{% endif %}"
+    )
+    with Local(make_gguf(template)) as model:
+        told, untold = model.render(ASK, thinking=False)[0], model.render(ASK)[0]
+    assert told == ASK[0]["content"] + "<think></think>"
+    # llama.cpp's own way, which is why it must be told.
+    assert untold == ASK[0]["content"] + "<think>"
+
+
 def test_greedy_answers_are_the_same_each_time_and_counted(tiny):
     first = "".join(tiny.chat(ASK, temperature=0, num_predict=12))
     assert tiny.stats.tokens == 12 and tiny.stats.per_second > 0
