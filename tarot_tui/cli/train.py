@@ -139,7 +139,9 @@ def plan_lines(recipe: Recipe, plan: Plan) -> list[str]:
                 steps=plan.steps, epoch=plan.steps_per_epoch, warmup=plan.warmup
             ),
         ),
+        (_("tokens seen"), f"{plan.tokens_seen:,}"),
         (_("loss curve"), _("{count} points").format(count=plan.loss_points)),
+        *([(_("measured"), _measured(recipe, plan))] if plan.evaluations else []),
         (_("checkpoints"), _checkpoints(recipe, plan)),
         (
             _("memory"),
@@ -211,7 +213,10 @@ def _enqueue(args: Namespace, project: Project, recipe: Recipe, plan: Plan, name
 
 
 def _model(recipe: Recipe, plan: Plan) -> str:
-    kind = f"QLoRA {recipe.quantization_bit} bit" if recipe.quantization_bit else "LoRA"
+    if recipe.finetuning_type == "full":
+        kind = _("all of it")
+    else:
+        kind = f"QLoRA {recipe.quantization_bit} bit" if recipe.quantization_bit else "LoRA"
     return _("{name} ({all}), {kind} {part}").format(
         name=recipe.model_name_or_path.rpartition("/")[2],
         all=_count(plan.parameters),
@@ -242,17 +247,27 @@ def _checkpoints(recipe: Recipe, plan: Plan) -> str:
     )
 
 
+def _measured(recipe: Recipe, plan: Plan) -> str:
+    return _("{count} times, every {every} steps and at the end").format(
+        count=len(plan.evaluations), every=recipe.measuring_steps
+    )
+
+
 def _parts(plan: Plan) -> str:
     names = {
         "weights": _("weights"),
-        "lora": "LoRA",
+        "trainable": _("what is learned"),
+        "gradients": _("gradients"),
+        "optimizer": _("optimiser"),
         "activations": _("activations"),
         "logits": _("logits"),
         "context": _("libraries"),
     }
     # Number and unit stay on one line.
     return ", ".join(
-        f"{names[part]} {size(plan.memory[part])}".replace(" ", "\N{NO-BREAK SPACE}") for part in names
+        f"{names[part]} {size(plan.memory[part])}".replace(" ", "\N{NO-BREAK SPACE}")
+        for part in names
+        if plan.memory[part]
     )
 
 

@@ -31,10 +31,11 @@ class Plan:
     dataset_sha256: by dataset. device, precision: what it would run on and in. samples, held_out: that are learned,
     and only measured on. tokens, supervised_tokens: of one epoch, without padding, and those of them that are
     learned. length: median, 95th percentile and maximum of tokens a sample, before the cut. truncated: samples longer
-    than cutoff_len; answers_cut: those of them that lose a part of an answer or its end. memory: the estimate in
-    bytes by part, ``low`` and ``high``. disk_bytes: the most that the checkpoints take. seconds_estimate: None
-    unless ``seconds_from``, an earlier run with this model here, says how fast it goes. adapter_sha256: of the adapter that
-    is trained further; empty for a fresh one.
+    than cutoff_len; answers_cut: those of them that lose a part of an answer or its end. tokens_seen: in all steps, again
+    without padding. evaluations, checkpoints: after which steps. memory: what :meth:`.memory.Memory.as_dict` says.
+    disk_bytes: the most that the checkpoints take. seconds_estimate: None unless ``seconds_from``, an earlier run or
+    probe with this model here, says how fast it goes. adapter_sha256: of the adapter that is trained further; empty for
+    a fresh one.
     """
 
     base: str
@@ -50,13 +51,15 @@ class Plan:
     steps_per_epoch: int
     warmup: int
     loss_points: int
+    evaluations: list[int]
     checkpoints: list[int]
     tokens: int
     supervised_tokens: int
+    tokens_seen: int
     length: dict[str, int]
     truncated: int
     answers_cut: int
-    memory: dict[str, int]
+    memory: dict[str, Any]
     memory_bytes: int
     disk_bytes: int
     disk_free: int
@@ -94,6 +97,7 @@ def make_plan(project: Project, recipe: Recipe, folder: Path) -> Plan:
     from tarot_tui.training.checks import Facts, findings
     from tarot_tui.training.encode import load_tokenizer
     from tarot_tui.training.lengths import percentiles
+    from tarot_tui.training.order import tokens_seen
     from tarot_tui.training.samples import prepare
     from tarot_tui.training.schedule import schedule
 
@@ -112,12 +116,13 @@ def make_plan(project: Project, recipe: Recipe, folder: Path) -> Plan:
         memory=memory.estimate(shape, recipe, samples.train + samples.evaluation, kind, device),
         positions=shape.positions,
         parameters=shape.parameters,
+        trainable=trainable,
         disk=_disk(folder, recipe, trainable, len(times.checkpoints)),
         free_disk=shutil.disk_usage(project.root).free,
     )
-    tokens = sum(len(sample.input_ids) for sample in samples.train)
+    lengths = [len(sample.input_ids) for sample in samples.train]
+    seen = tokens_seen(recipe, lengths, times.steps, times.per_epoch)
     print_of_base = base.fingerprint(folder)
-    epochs = times.steps / times.per_epoch if times.per_epoch else 0
     speed, run = _speed_before(project, recipe, print_of_base, device.name)
     every = facts.all_samples
     adapter = find_adapter(project, recipe) if recipe.adapter_name_or_path else None
@@ -138,17 +143,19 @@ def make_plan(project: Project, recipe: Recipe, folder: Path) -> Plan:
         steps_per_epoch=times.per_epoch,
         warmup=times.warmup,
         loss_points=times.loss_points,
+        evaluations=list(times.evaluations) if samples.evaluation else [],
         checkpoints=list(times.checkpoints),
-        tokens=tokens,
+        tokens=sum(lengths),
         supervised_tokens=sum(sample.supervised for sample in samples.train),
+        tokens_seen=seen,
         length=percentiles([sample.length for sample in every]),
         truncated=sum(sample.length > recipe.cutoff_len for sample in every),
         answers_cut=sum(sample.cut > 0 for sample in every),
-        memory={**asdict(facts.memory), "low": facts.memory.low, "high": facts.memory.high},
+        memory=facts.memory.as_dict(),
         memory_bytes=facts.memory.total,
         disk_bytes=facts.disk,
         disk_free=facts.free_disk,
-        seconds_estimate=tokens * epochs / speed if speed else None,
+        seconds_estimate=seen / speed if speed else None,
         seconds_from=run if speed else "",
         adapter_sha256=adapter.sha256() if adapter else "",
         findings=worst_first(findings(facts) + doubts),

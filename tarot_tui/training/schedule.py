@@ -38,7 +38,7 @@ def schedule(recipe: Recipe, samples: int, processes: int = 1) -> Schedule:
         per_epoch=per_epoch,
         warmup=recipe.warmup_steps or math.ceil(steps * recipe.warmup_ratio),
         loss_points=steps // recipe.logging_steps,
-        evaluations=_every(recipe.save_steps, steps),
+        evaluations=_every(recipe.measuring_steps, steps),
         checkpoints=_every(recipe.save_steps, steps),
     )
 

@@ -54,7 +54,7 @@ def test_an_8b_model_in_four_bits_fits_24_gb_and_in_16_bits_does_not():
     block = {"q": (4096, 4096), "k": (1024, 4096), "v": (1024, 4096), "o": (4096, 4096), "g": (14336, 4096),
              "u": (14336, 4096), "d": (4096, 14336)}  # fmt: skip
     linear = {f"model.layers.{n}.{name}": size for n in range(32) for name, size in block.items()}
-    shape = memory.Shape(8_030_261_248, linear, 32, 4096, 4096, 1024, 14336, 128_256, 131_072)
+    shape = memory.Shape(8_030_261_248, linear, {}, 32, 32, 4096, 4096, 1024, 14336, 128_256, 131_072)
     packed = estimated(shape, 1024, 200, 2, True, 16, 4, "bf16", GPU)
     whole = estimated(shape, 1024, 200, 2, True, 16, None, "bf16", GPU)
     assert 5.5e9 < packed.weights < 6.1e9 and packed.high < GPU.free

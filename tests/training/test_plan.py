@@ -19,7 +19,7 @@ from tarot_tui.training.schedule import schedule
 CPU = device.Device("cpu", "", "a CPU", 16_000_000_000, 12_000_000_000, True)
 GPU = device.Device("cuda", "0", "a GPU", 24_000_000_000, 23_000_000_000, True)
 OLD_GPU = replace(GPU, bf16=False)
-SMALL = memory.Memory(weights=10, lora=10, activations=10, logits=10, context=10)
+SMALL = memory.Memory(10, 10, 10, 10, 10, 10, 10)
 
 
 def sample(length: int = 60, cut: int = 0, ends: bool = True) -> Sample:
@@ -39,9 +39,16 @@ def facts(samples: int = 100, chosen: device.Device = CPU, **changes: object) ->
         memory=SMALL,
         positions=2048,
         parameters=135_000_000,
+        trainable=5_000_000,
         disk=1000,
         free_disk=10_000,
     )
+
+
+def measured(**changes: object) -> Facts:
+    """Facts with ten samples held out."""
+    about = facts(val_size=10, **changes)
+    return replace(about, samples=replace(about.samples, evaluation=[sample()] * 10))
 
 
 def found(facts: Facts) -> dict[str, tuple[str, str]]:
@@ -58,7 +65,16 @@ def test_a_sound_recipe_has_nothing_said_against_it():
     [
         (facts(samples=0), "dataset.empty", "error", ""),
         (facts(val_size=0.001), "val_size.no_rows", "error", "val_size: 1"),
+        (facts(eval_dataset="e"), "eval_dataset.no_rows", "error", "eval_dataset: "),
+        (facts(eval_steps=5), "eval_steps.no_rows", "warning", "val_size: 0.1"),
+        (measured(eval_steps=500), "eval_steps.beyond_end", "info", "eval_steps: 10"),
+        (measured(early_stopping_steps=4), "early_stopping.never", "warning", "eval_steps: 2"),
         (facts(samples=8), "steps.few", "warning", "gradient_accumulation_steps: 1"),
+        (facts(samples=8, gradient_accumulation_steps=8), "batch.beyond_dataset", "warning", "gradient_accumulation_steps: 1"),
+        (facts(samples=8, per_device_train_batch_size=16), "batch.beyond_dataset", "warning", "per_device_train_batch_size: 2, gradient_accumulation_steps: 1"),
+        (facts(warmup_steps=500), "warmup.beyond_end", "warning", "warmup_steps: 0, warmup_ratio: 0.03"),
+        (facts(packing=True), "packing.tiny", "warning", "packing: false, neat_packing: false"),
+        (facts(samples=8, packing=True), "steps.few", "warning", "packing: false, neat_packing: false"),
         (facts(samples=8, gradient_accumulation_steps=1, num_train_epochs=1), "steps.few", "warning", "num_train_epochs: 4"),
         (facts(samples=8, num_train_epochs=0.5), "steps.few", "error", "gradient_accumulation_steps: 1"),
         (facts(max_steps=1), "steps.few", "warning", "max_steps: -1"),
@@ -70,6 +86,12 @@ def test_a_sound_recipe_has_nothing_said_against_it():
         (replace(facts(), parameters=8_000_000_000), "device.cpu", "warning", "tarot-tui doctor"),
         (facts(optim="paged_adamw_8bit"), "optim.needs_gpu", "error", "optim: adamw_torch"),
         (facts(learning_rate=0.5), "learning_rate.unusual", "warning", "learning_rate: 2e-4"),
+        (facts(finetuning_type="full", learning_rate=1e-3), "learning_rate.unusual", "warning", "learning_rate: 2e-5"),
+        (facts(lora_rank=1), "lora_rank.small", "warning", "lora_rank: 8"),
+        (replace(facts(), trainable=300), "lora_rank.small", "warning", "lora_rank: 64"),
+        (facts(lora_rank=1, lora_alpha=8), "lora_alpha.unusual", "warning", "lora_alpha: 2"),
+        (facts(lora_rank=64, lora_alpha=4), "lora_alpha.unusual", "warning", "lora_alpha: 128"),
+        (facts(flash_attn="fa2", bf16=False), "flash_attn.needs_16_bits", "error", "flash_attn: auto"),
         (replace(facts(), disk=20_000), "disk.over", "error", "save_total_limit: 1"),
     ],
 )  # fmt: skip
@@ -166,3 +188,14 @@ def test_a_plan_survives_json_and_knows_how_fast_the_last_run_was(cards, tiny_re
     assert again.seconds_estimate == pytest.approx(3 * plan.tokens / 50)
     assert again.seconds_from == job.name
     assert plan_in_child(cards, tiny_recipe(quantization_bit=8)).seconds_estimate is None
+
+
+@pytest.mark.parametrize(("count", "seed"), [(1, 0), (9, 42), (1000, 43), (30_000, 2**32 - 1)])
+def test_the_order_of_samples_is_the_one_torch_shuffles_into(count, seed):
+    import torch
+
+    from tarot_tui.training.order import permutation
+
+    generator = torch.Generator()
+    generator.manual_seed(seed)
+    assert permutation(count, seed) == torch.randperm(count, generator=generator).tolist()
