@@ -1,11 +1,9 @@
-"""What the machine does: CPU, memory, disk, and GPUs through NVML; and the log of it, bounded for runs of weeks."""
+"""What the machine does: CPU, memory, disk, network, and the GPUs; and the log of it, bounded for runs of weeks."""
 
 from __future__ import annotations
 
-import ctypes
 import json
 import re
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,9 +14,7 @@ from typing import Any
 import psutil
 
 from tarot_tui.jobs.files import replacing_lines
-
-#: Seconds after which a GPU reading is marked ``stale``: the driver hangs.
-STALE = 5.0
+from tarot_tui.jobs.gpu_reader import GpuReader, Nvml
 
 HOUR = 3600
 MINUTE = 60
@@ -30,20 +26,28 @@ def sample(folder: Path | None = None, rss: int = 0) -> dict[str, Any]:
     """One reading, JSON-ready; never waits for a driver.
 
     time: seconds since the epoch. cpu: percent of all cores since the last call. ram_used, ram_total, disk_free (of
-    ``folder``'s disk), rss (as given, of the worker's tree): bytes. gpus: for each index, name, util (percent),
-    mem_used, mem_total (bytes), temp (°C), power (W), processes (that compute on it, as far as they are seen); None for what the driver does not say; ``stale`` is true
-    when the driver has not answered for 5 s. Empty without NVML.
+    ``folder``'s disk), rss (as given, of the worker's tree): bytes. net_in, net_out, disk_read, disk_write: bytes per
+    second since the last call, where they can be seen. gpu_problem: why an NVIDIA driver says nothing, in its words;
+    left out when it works, or there is none.
+
+    gpus: for each index, name, util (percent), mem_used, mem_total (bytes), temp (°C), power, power_limit (W),
+    processes (a list of pid, user, job, mem in bytes, as far as they are seen); None for what the driver does not say.
+    Left out unless it is so: slowed (why its clocks are held down: power, heat, brake, hardware), parts (of a GPU cut
+    into MIG instances: mem_used, mem_total of each), lost (it fell off the bus), stale (the driver has not answered
+    for so many seconds). Empty without NVML.
     """
     memory = psutil.virtual_memory()
-    return {
+    reading = {
         "time": round(time.time(), 2),
         "cpu": psutil.cpu_percent(),
         "ram_used": memory.total - memory.available,
         "ram_total": memory.total,
         "disk_free": disk_free(folder or Path.cwd()),
         "rss": rss,
+        **_rates().now(),
         "gpus": gpus(),
     }
+    return reading | ({"gpu_problem": problem} if (problem := _gpus().problem) else {})
 
 
 def gpus() -> list[dict[str, Any]]:
@@ -64,82 +68,49 @@ def disk_free(folder: Path) -> int | None:
         return None
 
 
-class GpuReader:
-    """GPU readings, taken in a daemon thread: NVML may hang for minutes on a sick GPU, and its callers must not."""
+@cache
+def _gpus() -> GpuReader:
+    return GpuReader(Nvml().read)
 
-    def __init__(self, read: Callable[[], list[dict[str, Any]]], every: float = 1.0) -> None:
-        """``read`` gives one reading, or raises when there is nothing (more) to read."""
-        self._read = read
-        self._every = every
-        #: Whether there will be no further reading.
-        self.ended = False
-        self._latest: list[dict[str, Any]] = []
-        self._read_at = time.monotonic()
-        threading.Thread(target=self._loop, name="gpus", daemon=True).start()
 
-    def latest(self) -> list[dict[str, Any]]:
-        """The last reading, at once."""
-        stale = time.monotonic() - self._read_at > STALE
-        return [{**gpu, "stale": True} for gpu in self._latest] if stale else self._latest
+class Rates:
+    """Bytes per second since the call before, of counters that only grow."""
 
-    def _loop(self) -> None:
-        # Whatever NVML raises, also on being unloaded under us, ends the readings and nothing else.
-        with suppress(Exception):
-            while True:
-                self._latest = self._read()
-                self._read_at = time.monotonic()
-                time.sleep(self._every)
-        self.ended = True
+    def __init__(self, counters: Callable[[], dict[str, int]]) -> None:
+        """``counters`` are asked now and at every call."""
+        self._counters = counters
+        self._before, self._at = counters(), time.monotonic()
+
+    def now(self) -> dict[str, int]:
+        """Each counter's rate; a counter that began anew, or just now, says 0."""
+        before, at = self._before, self._at
+        self._before, self._at = self._counters(), time.monotonic()
+        seconds = max(self._at - at, 0.001)
+        return {
+            key: max(0, round((count - before.get(key, count)) / seconds))
+            for key, count in self._before.items()
+        }
 
 
 @cache
-def _gpus() -> GpuReader:
-    return GpuReader(_Nvml().read)
+def _rates() -> Rates:
+    return Rates(_traffic)
 
 
-class _Nvml:
-    """NVML through nvidia-ml-py, opened at the first reading."""
-
-    def __init__(self) -> None:
-        self._nvml: Any = None
-
-    def read(self) -> list[dict[str, Any]]:
-        """One reading of all GPUs. Raises when there is no NVML."""
-        if self._nvml is None:
-            ctypes.CDLL("libnvidia-ml.so.1")  # absent on most machines: cheaper to find out than the import
-            import pynvml
-
-            pynvml.nvmlInit()
-            self._nvml = pynvml
-        return [self._one(index) for index in range(self._nvml.nvmlDeviceGetCount())]
-
-    def _one(self, index: int) -> dict[str, Any]:
-        nvml = self._nvml
-        handle = self._ask(nvml.nvmlDeviceGetHandleByIndex, index)
-        name = self._ask(nvml.nvmlDeviceGetName, handle)
-        util = self._ask(nvml.nvmlDeviceGetUtilizationRates, handle)
-        memory = self._ask(nvml.nvmlDeviceGetMemoryInfo, handle)
-        power = self._ask(nvml.nvmlDeviceGetPowerUsage, handle)
-        processes = self._ask(nvml.nvmlDeviceGetComputeRunningProcesses, handle)
-        return {
-            "index": index,
-            "name": name.decode(errors="replace") if isinstance(name, bytes) else name,
-            "util": util and util.gpu,
-            "mem_used": memory and memory.used,
-            "mem_total": memory and memory.total,
-            "temp": self._ask(nvml.nvmlDeviceGetTemperature, handle, nvml.NVML_TEMPERATURE_GPU),
-            "power": None if power is None else round(power / 1000, 1),  # mW → W
-            "processes": None if processes is None else len(processes),
-        }
-
-    def _ask(self, question: Callable[..., Any], *what: Any) -> Any:
-        # A GPU that fell off the bus, or a question it does not know, costs that one value.
-        if what[0] is None:
-            return None
-        try:
-            return question(*what)
-        except self._nvml.NVMLError:
-            return None
+def _traffic() -> dict[str, int]:
+    """What went over the network cards and disks since the machine was started; without those that cannot be seen."""
+    found: dict[str, int] = {}
+    with suppress(OSError, RuntimeError):
+        cards = psutil.net_io_counters(pernic=True)
+        # Bridges and the cards of containers repeat what goes over the real ones.
+        real = [name for name in cards if Path(f"/sys/class/net/{name}/device").exists()]
+        chosen = [cards[name] for name in real or cards if name != "lo"]
+        found["net_in"] = sum(card.bytes_recv for card in chosen)
+        found["net_out"] = sum(card.bytes_sent for card in chosen)
+    with suppress(OSError, RuntimeError):
+        if disks := psutil.disk_io_counters():
+            found["disk_read"], found["disk_write"] = disks.read_bytes, disks.write_bytes
+    return found
 
 
 class HardwareLog:

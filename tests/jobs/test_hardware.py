@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
+import pwd
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
-from tarot_tui.jobs import hardware
-from tarot_tui.jobs.hardware import HOUR, KEPT, MINUTE, GpuReader, HardwareLog
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from fakes import nvml
+
+from tarot_tui.jobs import gpu_reader, hardware
+from tarot_tui.jobs.gpu_reader import GpuReader
+from tarot_tui.jobs.hardware import HOUR, KEPT, MINUTE, HardwareLog, Rates
+
+
+@pytest.fixture(scope="module")
+def nvml_folder(tmp_path_factory):
+    """Where the stand-in NVML lies."""
+    return nvml.build(tmp_path_factory.mktemp("nvml"))
 
 
 def test_a_sample_says_what_the_machine_has(tmp_path):
@@ -25,68 +37,108 @@ def test_a_sample_says_what_the_machine_has(tmp_path):
     assert hardware.sample(tmp_path / "gone")["disk_free"] is None
 
 
-def test_a_driver_that_hangs_is_marked_and_holds_nobody_up(monkeypatch, wait_until):
-    monkeypatch.setattr(hardware, "STALE", 0.1)
+def test_a_driver_that_hangs_is_marked_with_its_age_and_holds_nobody_up(monkeypatch, wait_until):
+    monkeypatch.setattr(gpu_reader, "STALE", 0.1)
     hanging = threading.Event()
-    readings = iter([[{"index": 0, "util": 7}]])
+    answers = iter([[{"index": 0, "util": 7}]])
 
     def read():
-        for reading in readings:
-            return reading
+        for answer in answers:
+            return answer
         hanging.wait()
-        raise OSError
+        raise LookupError
 
     reader = GpuReader(read, every=0.01)
-    assert wait_until(lambda: [gpu for gpu in reader.latest() if gpu.get("stale")]) == [
-        {"index": 0, "util": 7, "stale": True}
+    assert wait_until(lambda: [gpu for gpu in reader.latest() if "stale" in gpu]) == [
+        {"index": 0, "util": 7, "stale": 0}
     ]
     hanging.set()
+    wait_until(lambda: reader.ended)
 
 
-#: Two GPUs, the second of which fell off the bus. Enough of nvml.h for nvidia-ml-py.
-NVML = r"""
-#include <string.h>
-typedef struct { unsigned gpu, memory; } util;
-typedef struct { unsigned long long total, free, used; } memory;
-static int lost(void *gpu) { return gpu == (void *)2 ? 15 : 0; }
-int nvmlInitWithFlags(unsigned flags) { return 0; }
-int nvmlDeviceGetCount_v2(unsigned *count) { *count = 2; return 0; }
-int nvmlDeviceGetHandleByIndex_v2(unsigned index, void **gpu) { *gpu = (void *)(long)(index + 1); return 0; }
-int nvmlDeviceGetName(void *gpu, char *name, unsigned length) { strcpy(name, "Pretend H100"); return lost(gpu); }
-int nvmlDeviceGetUtilizationRates(void *gpu, util *found) { found->gpu = 42; found->memory = 7; return lost(gpu); }
-int nvmlDeviceGetMemoryInfo(void *gpu, memory *found) { found->total = 80; found->free = 50; found->used = 30; return lost(gpu); }
-int nvmlDeviceGetTemperature(void *gpu, unsigned sensor, unsigned *degrees) { *degrees = 61; return lost(gpu); }
-typedef struct { unsigned pid; unsigned long long memory; unsigned instance, compute; } process;
-int nvmlDeviceGetComputeRunningProcesses_v3(void *gpu, unsigned *count, process *found) {
-    int room = *count;
-    *count = 2;
-    if (found) memset(found, 0, 2 * sizeof(process));
-    return lost(gpu) ? 15 : room < 2 ? 7 : 0;
-}
-int nvmlDeviceGetPowerUsage(void *gpu, unsigned *milliwatts) { *milliwatts = 350250; return lost(gpu); }
-"""
+def test_a_driver_that_breaks_down_later_leaves_its_last_reading_and_says_why(wait_until):
+    answers = iter([[{"index": 0, "util": 7}]])
+
+    def read():
+        for answer in answers:
+            return answer
+        raise OSError("Driver Not Loaded")
+
+    reader = GpuReader(read, every=0.01)
+    assert wait_until(lambda: reader.problem) == "Driver Not Loaded"
+    assert not reader.ended and reader.latest() == [{"index": 0, "util": 7}]
 
 
-@pytest.mark.skipif(not shutil.which("cc"), reason="builds a small NVML with the C compiler")
-def test_gpus_are_read_through_nvml_also_when_one_is_lost(tmp_path):
-    (tmp_path / "nvml.c").write_text(NVML)
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", "libnvidia-ml.so.1", "nvml.c"], cwd=tmp_path, check=True)
-    code = """
+def readings(nvml_folder, enough, **settings):
+    """What a process of its own reads of the pretended GPUs, once ``enough`` of a sample (an expression) holds."""
+    code = f"""
 import json, time
 from tarot_tui.jobs import hardware
-while not (found := hardware.sample()["gpus"]):
+while not ({enough}):
     time.sleep(0.02)
-print(json.dumps(found))
+print(json.dumps(hardware.sample()))
 """
-    environment = {**os.environ, "LD_LIBRARY_PATH": str(tmp_path)}
+    environment = nvml.environment(nvml_folder, NVML_STILL=1, **settings)
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, timeout=30, check=True
     )
-    values = {"util": 42, "mem_used": 30, "mem_total": 80, "temp": 61, "power": 350.2, "processes": 2}
-    assert json.loads(done.stdout) == [
-        {"index": 0, "name": "Pretend H100", **values},
-        {"index": 1, "name": None, **dict.fromkeys(values)},
-    ]
+    return json.loads(done.stdout)
+
+
+def test_gpus_are_read_through_nvml_also_when_one_is_lost(nvml_folder):
+    found = readings(
+        nvml_folder,
+        "hardware.gpus()",
+        NVML_GPUS=3,
+        NVML_LOST="1:1",
+        NVML_THROTTLE="2:0x44",
+        NVML_PROCESSES=f"0:{os.getpid()},0:4000000",
+    )["gpus"]
+    me = pwd.getpwuid(os.getuid()).pw_name
+    first = {
+        "index": 0,
+        "name": "NVIDIA H100 80GB HBM3",
+        "util": 88,
+        "temp": 58,
+        "power": 560.0,
+        "power_limit": 700.0,
+    }
+    half = found[0]["mem_used"] // 2
+    assert found[0] == first | {
+        "mem_used": 61234 << 20,
+        "mem_total": 81559 << 20,
+        "processes": [{"pid": os.getpid(), "user": me, "mem": half}, {"pid": 4000000, "mem": half}],
+    }
+    assert found[1]["lost"] and found[1]["util"] is None
+    assert found[2]["slowed"] == ["power", "heat"] and found[2]["processes"] == []
+
+
+def test_a_gpu_that_is_cut_into_instances_names_the_memory_of_each(nvml_folder):
+    (gpu,) = readings(nvml_folder, "hardware.gpus()", NVML_MIG="0:2")["gpus"]
+    assert gpu["util"] is None
+    assert [part["mem_total"] for part in gpu["parts"]] == [(81559 // 2) << 20] * 2
+
+
+def test_functions_that_a_driver_does_not_have_cost_their_value_only(nvml_folder):
+    lacking = "nvmlDeviceGetPowerUsage,nvmlDeviceGetMigMode,nvmlDeviceGetComputeRunningProcesses_v3"
+    (gpu,) = readings(nvml_folder, "hardware.gpus()", NVML_MISSING=lacking)["gpus"]
+    assert (gpu["power"], gpu["processes"], gpu["util"]) == (None, None, 88)
+
+
+def test_a_driver_that_does_not_fit_says_so_and_no_gpus_at_all_say_nothing(nvml_folder):
+    found = readings(nvml_folder, "not hardware.has_gpus()", NVML_MISMATCH=1)
+    assert found["gpus"] == [] and "mismatch" in found["gpu_problem"]
+    none = readings(nvml_folder, "True", NVML_GPUS=0)
+    assert none["gpus"] == [] and "gpu_problem" not in none
+
+
+def test_rates_are_what_went_through_since_the_look_before(monkeypatch):
+    clock, counted = [100.0], [{"net_in": 5000}, {"net_in": 9000, "disk_read": 7}, {"net_in": 10}]
+    monkeypatch.setattr(hardware.time, "monotonic", lambda: clock[0])
+    rates = Rates(lambda: counted.pop(0))
+    clock[0] += 2
+    assert rates.now() == {"net_in": 2000, "disk_read": 0}
+    assert rates.now() == {"net_in": 0}
 
 
 def test_the_log_keeps_the_last_hour_whole_and_a_sample_a_minute_before(tmp_path):
