@@ -214,6 +214,26 @@ class Recipe(BaseModel):
         42, N_("With the same seed, data and machine a run repeats itself exactly."), ge=0, le=2**32 - 1
     )
 
+    # How it is spread over processes, and what happens when memory runs out.
+    fsdp: str | None = _p(
+        None,
+        N_(
+            "Several GPUs share one copy of the model: full_shard, full_shard_offload (the rest in main memory), or your own accelerate file."
+        ),
+        min_length=1,
+    )
+    deepspeed: str | None = _p(
+        None,
+        N_("The same by DeepSpeed: z2, z3, z2_offload, z3_offload, or your own DeepSpeed file."),
+        min_length=1,
+    )
+    on_oom: Literal["fail", "batch", "checkpointing", "shorter", "4bit"] = _p(
+        "checkpointing",
+        N_(
+            "How far to go by itself when memory runs out: smaller batches, then gradient checkpointing; only with shorter samples and a 4-bit base is something else learned."
+        ),
+    )
+
     # What is written on the way.
     logging_steps: Whole = _p(1, N_("Steps between two points of the loss curve."), ge=1)
     save_steps: Whole = _p(100, N_("Steps between two checkpoints."), ge=1)
