@@ -36,7 +36,7 @@ def arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     """Say how the template treats a conversation, and print it; with ``--quiet`` it alone.
 
-    ``--json``: template, system_mode, stops, trimmed, thoughts, bos, ollama (the oldest version that serves the model
+    ``--json``: template, system_mode, stops, trimmed, thoughts, bos, thinking, ollama (the oldest version that serves the model
     as it was trained), reason, findings. Exit code 3 where there is no exact template; the reason says why.
     """
     from tarot_tui.export.template import template_of

@@ -24,6 +24,7 @@ from typing import Any
 
 from tarot_tui import wheels
 from tarot_tui.errors import Refused, TarotError
+from tarot_tui.export.tokenizer_files import is_one
 from tarot_tui.findings import Finding
 from tarot_tui.locale import _
 from tarot_tui.project import cache_dir, write_text
@@ -136,12 +137,12 @@ def view(base: Path, config: dict[str, Any], tokenizer: Path | None = None) -> I
     with tempfile.TemporaryDirectory(prefix="tarot-tui-") as parent:
         folder = Path(parent) / (base.name or "model")
         folder.mkdir()
-        for source in (base, tokenizer):
-            for path in sorted(source.iterdir()) if source else ():
-                if source is tokenizer and not path.name.startswith(
-                    ("tokenizer", "special_tokens", "chat_template")
-                ):
+        for source in filter(None, (base, tokenizer)):
+            for path in sorted(source.iterdir()):
+                if source is tokenizer and not is_one(path.name):
                     continue
+                if source is base and tokenizer and path.name.startswith("chat_template"):
+                    continue  # transformers would prefer it to one inside another file
                 if path.suffix in _CARRIED and path.is_file() and path.name != "config.json":
                     (folder / path.name).unlink(missing_ok=True)
                     (folder / path.name).symlink_to(path.resolve())

@@ -30,6 +30,7 @@ from tarot_tui.export.lazy_source import Source
 from tarot_tui.export.part_file import present
 from tarot_tui.export.plan import planned
 from tarot_tui.export.safetensors_file import encode
+from tarot_tui.export.tokenizer_files import instead
 from tarot_tui.locale import _
 from tarot_tui.text import one_line
 
@@ -66,7 +67,7 @@ def write_ggufs(
     torch.set_num_threads(1)
     with ExitStack() as stack, torch.inference_mode():
         checkpoint, plan, config = stack.enter_context(planned(base, adapters))
-        tokenizer = adapters[0].folder if plan.vocabulary else None
+        tokenizer = instead(base, adapters[0].folder if adapters else None, resized=bool(plan.vocabulary))
         folder = stack.enter_context(converter.view(base, config, tokenizer))
         source = Source(checkpoint, plan)
         outputs: list[Output] = []

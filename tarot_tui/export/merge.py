@@ -22,10 +22,10 @@ from tarot_tui.export.adapter import Weighted, read_json
 from tarot_tui.export.plan import Plan, planned
 from tarot_tui.export.rows import MergedTensor
 from tarot_tui.export.safetensors_file import INDEX, Checkpoint, SafetensorsFile
+from tarot_tui.export.tokenizer_files import instead, is_one
 from tarot_tui.project import replacing, write_text
 
 _WEIGHTS = {".safetensors", ".bin", ".pt", ".pth", ".gguf", ".onnx", ".h5", ".msgpack"}
-_TOKENIZER = ("tokenizer", "special_tokens_map", "added_tokens", "chat_template", "vocab", "merges")
 _COPY = 32 << 20
 
 
@@ -54,9 +54,10 @@ def merge(
                 start = _write_header(part, checkpoint.files[shard], map(merged, names))
                 _write_data(part, start, checkpoint.files[shard], map(merged, names), meter, threads)
         _write_index(target, checkpoint, shards, total)
-        _carry(base, target)
-        if plan.vocabulary and adapters:
-            _carry(adapters[0].folder, target, only=_TOKENIZER)
+        tokenizer = instead(base, adapters[0].folder if adapters else None, resized=bool(plan.vocabulary))
+        _carry(base, target, lambda name: not (tokenizer and name.startswith("chat_template")))
+        if tokenizer:
+            _carry(tokenizer, target, is_one)
         if config != read_json(base / "config.json"):
             write_text(target / "config.json", json.dumps(config, ensure_ascii=False, indent=2) + "\n")
         return plan
@@ -194,10 +195,10 @@ def _write_index(target: Path, checkpoint: Checkpoint, shards: dict[str, list[st
     write_text(target / INDEX, json.dumps(index, indent=2) + "\n")
 
 
-def _carry(source: Path, target: Path, only: tuple[str, ...] = ("",)) -> None:
+def _carry(source: Path, target: Path, wants: Callable[[str], bool]) -> None:
     """Copy the small files beside the weights: settings, tokenizer, chat template, licence; its card is the base's own."""
     for path in sorted(source.iterdir()):
-        wanted = path.name.startswith(only) and not path.name.startswith(".")
+        wanted = wants(path.name) and not path.name.startswith(".")
         if (
             wanted
             and path.is_file()
