@@ -30,6 +30,7 @@ def run(args: Namespace) -> int:
     from tarot_tui.export.launch import find_adapter
     from tarot_tui.jobs.find import resolve, slug
     from tarot_tui.project import safe_name
+    from tarot_tui.training.engines.choice import engine_of
     from tarot_tui.training.recipe import changed
     from tarot_tui.training.runs import continued, save_recipe
 
@@ -49,4 +50,4 @@ def run(args: Namespace) -> int:
         path = save_recipe(project, recipe, name)
         name = path.stem
         say(args, _("The new recipe is {file}.").format(file=project.relative(path)))
-    return plan_and_start(args, project, recipe, name)
+    return plan_and_start(args, project, recipe, name, engine_of(folder))

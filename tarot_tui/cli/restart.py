@@ -19,9 +19,11 @@ def arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     """Train the run's recipe from the beginning as a new run; the old one stays. ``--json`` as for ``train``."""
     from tarot_tui.jobs.find import resolve, slug
+    from tarot_tui.training.engines.choice import engine_of
     from tarot_tui.training.recipe import changed
     from tarot_tui.training.runs import recipe_of
 
     project = project_of(args)
     folder = resolve(project, args.run, "train")
-    return plan_and_start(args, project, changed(recipe_of(folder), args.overrides), slug(folder))
+    recipe = changed(recipe_of(folder), args.overrides)
+    return plan_and_start(args, project, recipe, slug(folder), engine_of(folder))

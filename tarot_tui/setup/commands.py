@@ -100,7 +100,7 @@ def wanted(
     found = Wanted(
         folder,
         extras,
-        index or _index(),
+        index or torch_index(),
         wheelhouse,
         uv=wheelhouse is None and shutil.which("uv") is not None,
     )
@@ -108,7 +108,8 @@ def wanted(
     return found
 
 
-def _index() -> str:
+def torch_index() -> str:
+    """Where the PyTorch that fits this machine comes from. Raises Refused when the driver is too old for any of today."""
     from tarot_tui.doctor.nvidia import look
     from tarot_tui.doctor.torch_checks import wheel
 

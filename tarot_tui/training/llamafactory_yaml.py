@@ -64,6 +64,9 @@ def translate(project: Project, recipe: Recipe, precision: Precision, output_dir
         "neat_packing": recipe.packed,
         **_measuring(recipe),
     }
+    if args.pop("group_by_length", False):
+        # Its name since transformers 5, which refuses the old one.
+        args["train_sampling_strategy"] = "group_by_length"
     if recipe.quantization_bit:
         # 'bitsandbytes', its name until 0.9.2, would train unquantised without a word.
         args["quantization_method"] = "bnb"
@@ -151,6 +154,7 @@ def _findings(project: Project, recipe: Recipe, args: dict[str, Any]) -> list[Fi
                     "llamafactory.unsupported",
                     "warning",
                     text.format(name=name, value=one_line(shown(value), 60)),
+                    evidence=name,
                 )
             )
     return found + [

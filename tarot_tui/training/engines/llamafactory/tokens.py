@@ -1,0 +1,90 @@
+"""The samples of a run as tokens, in the job's folder, for a trainer in another Python to learn from.
+
+It learns the very tokens that the plan counted, with the same ones labelled; no template but the model's own, no cut but
+the one that was planned. Kept for the attempts after, so that a run goes on with what it began with.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from array import array
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tarot_tui.errors import Refused
+from tarot_tui.jobs import files
+from tarot_tui.locale import _
+from tarot_tui.project import Project
+from tarot_tui.training import child
+from tarot_tui.training.engines.llamafactory.arguments import TOKENS
+from tarot_tui.training.engines.llamafactory.environments import ask
+from tarot_tui.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from tarot_tui.training.encode import Sample
+
+#: Beside the tokens: what they were made of, and whether there are any to measure on.
+_FACTS = "tokens.json"
+#: Keys of a recipe that change nothing about its tokens are all but these.
+_MATTER = (
+    "dataset", "eval_dataset", "val_size", "max_samples", "mix_strategy", "interleave_probs", "cutoff_len", "seed",
+    "mask_history", "train_on_prompt",
+)  # fmt: skip
+#: A large dataset takes minutes to be written anew.
+_SECONDS = 3600
+
+
+def provide(folder: Path, project: Project, recipe: Recipe, request: dict[str, Any], python: Path) -> bool:
+    """See that the tokens of ``recipe`` lie in the job's ``folder``; whether there are some to measure on.
+
+    Raises Refused when a dataset is no longer what was planned, and what :func:`.samples.prepare` raises.
+    """
+    key = _key(recipe, request)
+    facts = files.read_json(folder / _FACTS)
+    if facts.get("key") == key and (folder / TOKENS).is_dir():
+        return bool(facts.get("measure"))
+    from tarot_tui.training.encode import load_tokenizer
+    from tarot_tui.training.samples import prepare
+
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # it would say that there is no torch
+    child.hide_torch()
+    samples = prepare(project, recipe, load_tokenizer(Path(request["base"])))
+    if samples.sha256 != request["dataset_sha256"]:
+        raise Refused(
+            _("The dataset has changed since this run was started: start a new one instead of resuming.")
+        )
+    raw, part = folder / f".{TOKENS}.raw", folder / f".{TOKENS}.part"
+    for place in (raw, part, folder / TOKENS):
+        shutil.rmtree(place, ignore_errors=True)
+    raw.mkdir()
+    _write(raw, "train", samples.train)
+    if samples.evaluation:
+        _write(raw, "validation", samples.evaluation)
+    ask(python, "tokens.py", _SECONDS, str(raw.absolute()), str(part.absolute()))
+    os.replace(part, folder / TOKENS)
+    shutil.rmtree(raw)
+    measure = bool(samples.evaluation)
+    files.write_json(folder / _FACTS, {"key": key, "measure": measure}, durable=True)
+    return measure
+
+
+def _write(folder: Path, split: str, samples: Sequence[Sample]) -> None:
+    with (
+        open(folder / f"{split}.ids", "wb") as ids,
+        open(folder / f"{split}.labels", "wb") as labels,
+        open(folder / f"{split}.lengths", "wb") as lengths,
+    ):
+        for sample in samples:
+            array("i", sample.input_ids).tofile(ids)
+            array("i", sample.labels).tofile(labels)
+            array("i", [len(sample.input_ids)]).tofile(lengths)
+
+
+def _key(recipe: Recipe, request: dict[str, Any]) -> str:
+    matter = {name: getattr(recipe, name, None) for name in _MATTER}
+    made_of = [matter, request["dataset_sha256"], request["base_fingerprint"]]
+    return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
