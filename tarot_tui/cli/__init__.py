@@ -26,6 +26,7 @@ VERBS = {
     "data": N_("build a dataset from documents, and look at it"),
     "recipe": N_("what to train, as a file: begin, show, check, take over"),
     "train": N_("train a recipe as a job that outlives this terminal"),
+    "engines": N_("what trains: install LLaMA-Factory in an environment of its own, check it"),
     "runs": N_("list the runs of this project"),
     "show": N_("what a run is: recipe, versions, checkpoints"),
     "watch": N_("watch a run: progress, loss, hardware, log"),

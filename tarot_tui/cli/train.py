@@ -1,4 +1,4 @@
-"""``tarot-tui train [RECIPE] [--set key=value]… [--dry-run] [--follow] [--queue] [--after RUN] [--name SLUG]``"""
+"""``tarot-tui train [RECIPE] [--set key=value]… [--engine E] [--dry-run] [--follow] [--queue] [--after RUN] [--name SLUG]``"""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tarot_tui.text import duration, size
 if TYPE_CHECKING:
     from tarot_tui.findings import Finding
     from tarot_tui.project import Project
+    from tarot_tui.training.engines.choice import Engine
     from tarot_tui.training.plan import Plan
     from tarot_tui.training.recipe import Recipe
 
@@ -58,6 +59,11 @@ def start_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--after", metavar="RUN", help=_("start it when that run has finished (implies --queue)")
     )
+    parser.add_argument(
+        "--engine",
+        choices=("native", "llamafactory"),
+        help=_("what trains: ours, or LLaMA-Factory in its own environment (default: the run's, or ours)"),
+    )
     parallel_options(parser)
 
 
@@ -71,11 +77,17 @@ def run(args: Namespace) -> int:
     return plan_and_start(args, project, *_recipe(project, args))
 
 
-def plan_and_start(args: Namespace, project: Project, recipe: Recipe, name: str) -> int:
-    """Plan ``recipe``, print the plan, and start it as a run called ``name``, or let it wait in the queue."""
-    from tarot_tui.training.plan import plan_in_child
+def plan_and_start(
+    args: Namespace, project: Project, recipe: Recipe, name: str, engine: Engine = "native"
+) -> int:
+    """Plan ``recipe``, print the plan, and start it as a run called ``name``, or let it wait in the queue.
 
-    plan = _with_export(plan_in_child(project, recipe, lambda line: say(args, line)))
+    engine: what trains unless ``--engine`` says.
+    """
+    from tarot_tui.training.engines.choice import plan_with
+
+    args.engine = args.engine or engine
+    plan = _with_export(plan_with(args.engine, project, recipe, lambda line: say(args, line)))
     if args.queue or args.after:
         plan = plan.once_free()
     say(args, *plan_lines(recipe, plan), *findings([*plan.findings, *_reapers(args)]))
@@ -173,12 +185,14 @@ def _recipe(project: Project, args: Namespace) -> tuple[Recipe, str]:
 
 def _start(args: Namespace, project: Project, recipe: Recipe, plan: Plan, name: str) -> int:
     from tarot_tui.jobs.follow import closing_words, exit_code, follow
-    from tarot_tui.training.launch import launch
+    from tarot_tui.jobs.launch import start
+    from tarot_tui.training.engines.choice import make_with
 
     if args.queue or args.after:
         return _enqueue(args, project, recipe, plan, name)
     parallel = layout_of(args)
-    job = launch(project, recipe, name, plan, parallel=parallel)
+    job = make_with(args.engine, project, recipe, plan, name, parallel)
+    start(job)
     say(args, "", _("Training as {job}. It goes on when this terminal is closed.").format(job=job.name))
     invite(args, job, parallel)
     if not args.follow:
@@ -198,10 +212,10 @@ def _start(args: Namespace, project: Project, recipe: Recipe, plan: Plan, name: 
 def _enqueue(args: Namespace, project: Project, recipe: Recipe, plan: Plan, name: str) -> int:
     from tarot_tui.jobs import queue
     from tarot_tui.jobs.find import resolve
-    from tarot_tui.training.launch import make_job
+    from tarot_tui.training.engines.choice import make_with
 
     after = resolve(project, args.after).name if args.after else None
-    job = make_job(project, recipe, plan, name, layout_of(args))
+    job = make_with(args.engine, project, recipe, plan, name, layout_of(args))
     queue.add(project, job, after)
     queue.ensure_runner(project)
     say(args, "", _("{job} waits for its turn; 'tarot-tui queue' shows why.").format(job=job.name))
