@@ -1,9 +1,12 @@
 """Which cells of the terminal change: Textual's output in, the shortest output with the same effect out.
 
-Textual repaints whole regions; over a slow link that is most of what is sent. :class:`CellDiff` keeps a
-*shadow*, what each cell of the terminal shows, and rests on the grammar of Textual's output: cursor moves,
-SGR, text, newlines and private modes. Whatever else comes by is passed through untouched, and the shadow is
-dropped. ``textual`` is pinned for this, and a test replays recordings through a terminal emulator.
+Textual repaints whole regions; over a slow link that is most of what is sent. :class:`CellDiff` draws Textual's
+output on a picture of its own, knows what the terminal shows, and sends the difference. What came between two
+sendings is never sent, so a slow link shows fewer frames and no older ones.
+
+It rests on the grammar of Textual's output: cursor moves, SGR, text, newlines and private modes. Whatever else comes
+by is passed through untouched, and what the terminal shows is unknown then. ``textual`` is pinned for this, and a test
+replays recordings through a terminal emulator.
 """
 
 from __future__ import annotations
@@ -12,25 +15,29 @@ import re
 from functools import lru_cache
 from itertools import islice
 
-from rich.cells import split_graphemes
+from tarot_tui.tui.cells import HALF, Row, worthwhile_move
 
 _TOKENS = re.compile(
     r"\x1b\[(?P<row>\d+);(?P<column>\d+)H"
     r"|\x1b\[(?P<sgr>[\d;:]*)m"
     r"|(?P<text>[^\x00-\x1f\x7f-\x9f]+)"
     r"|(?P<newline>\r?\n)"
+    r"|\x1b\]8;(?P<link>[^\x07\x1b]*)(?:\x07|\x1b\\)"
     r"|(?P<other>\x1b\[[<>=?]?[\d;:$]*[ -/]*[@-~]|\x1b[]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b?.)",
     re.DOTALL,
 )
-#: Controls that touch no cell and move no cursor: synchronised output, cursor visibility, mouse, focus and
-#: paste modes, mode queries, kitty keyboard, the clipboard and the pointer's shape, the bell.
+#: Controls that touch no cell and move no cursor: line wrap, synchronised output, cursor visibility, mouse, focus and
+#: paste modes, mode queries, kitty keyboard, notifications, the clipboard and the pointer's shape, the bell.
 _HARMLESS = re.compile(
-    r"\x1b\[\?(?:25|100[0-6]|1015|2004|2026)[hl]|\x1b\[\?\d+\$p|\x1b\[[<>]\d*u"
-    r"|\x1b\](?:52|22);[^\x07\x1b]*(?:\x07|\x1b\\)|\x07"
+    r"\x1b\[\?(?:7|25|100[0-6]|1015|2004)[hl]|\x1b\[\?\d+\$p|\x1b\[[<>]\d*u"
+    r"|\x1b\](?:9|52|22);[^\x07\x1b]*(?:\x07|\x1b\\)|\x07"
 )
-_SYNC_START, _SYNC_END = "\x1b[?2026h", "\x1b[?2026l"
-#: The second half of a wide character.
-_HALF = ""
+#: The parameters of OSC 8 that end a hyperlink. A link is part of a cell's look, behind an escape.
+_NO_LINK = ";"
+_OTHER_SCREEN = ("\x1b[?1049h", "\x1b[?1049l")
+_FRAME_START, _FRAME_END = "\x1b[?2026h", "\x1b[?2026l"
+#: So many unchanged cells between two changed ones are sent again rather than jumped over.
+_SHORT_GAP = 4
 
 
 @lru_cache(4096)
@@ -64,50 +71,81 @@ def _parts(style: str) -> dict[str, str]:
 
 
 class CellDiff:
-    """What the terminal shows, and what must be sent to change it. Knows nothing of drivers or terminals."""
+    """What the app wants shown, what the terminal shows, and what must be sent. Knows nothing of drivers or terminals."""
 
     def __init__(self, width: int, height: int) -> None:
+        self._style = ""  # what Textual asked for, as SGR parameters since the last reset
+        self._link = _NO_LINK
+        self._linked = _NO_LINK  # what the terminal has now
+        self._framed = False  # the terminal understands synchronised output
+        self._drawing = False  # between the start of a frame and its end
+        self._out: list[str] = []
+        self.resize(width, height)
+
+    def resize(self, width: int, height: int) -> None:
+        """Begin with an empty picture of another size; nothing is known about the terminal then."""
         self.size = (width, height)
-        #: row → column → (character, SGR parameters)
-        self._shadow: dict[int, dict[int, tuple[str, str]]] = {}
+        self._wanted = [Row(width) for _ in range(height)]
+        self._shown = [Row(width) for _ in range(height)]
+        self._dirty: set[int] = set()
         self._x = self._y = 0  # where Textual believes the cursor to be
         self._lost = True  # … which counts only from its first move on, and until a control we do not know
         self._at: tuple[int, int] | None = None  # where the terminal has it; None: unknown
-        self._style = ""  # what Textual asked for, as SGR parameters since the last reset
-        self._worn: str | None = None  # what the terminal has now; None: unknown
-        self._held = ""  # a "begin frame" that waits for something to frame
+        self._worn: str | None = None  # what the terminal wears now, as SGR parameters; None: unknown
 
     def squeeze(self, data: str) -> str:
-        """``data`` without what the terminal shows already."""
-        out: list[str] = []
+        """What to send now that Textual has sent ``data``."""
+        self.feed(data)
+        return self.take()
+
+    def feed(self, data: str) -> None:
+        """Draw ``data`` on the picture."""
         for token in _TOKENS.finditer(data):
             kind, value = token.lastgroup, token.group()
             if kind == "column":
                 self._x, self._y = int(token["column"]) - 1, int(token["row"]) - 1
-                self._lost = False
+                self._lost = self._y >= self.size[1] or self._x >= self.size[0]
+                if self._lost:
+                    self._unknown(value)
             elif kind == "sgr":
                 self._restyle(token["sgr"])
             elif kind == "text":
-                self._text(value, out)
+                self._text(value)
+            elif kind == "link":
+                self._link = token["link"]
             elif kind == "newline" and not self._lost and self._y + 1 < self.size[1]:
                 self._x, self._y = 0, self._y + 1
-            elif value == _SYNC_START:
-                self._held = value
-            elif value == _SYNC_END and self._held:
-                self._held = ""
+            elif value in (_FRAME_START, _FRAME_END):
+                self._framed, self._drawing = True, value == _FRAME_START
             elif _HARMLESS.fullmatch(value):
-                out.append(value)
+                self._out.append(value)
             else:
-                self._unknown(value, out)
-        # A cell written outside a frame must not inherit the last colours.
-        if self._worn and out:
-            out.append("\x1b[m")
-            self._worn = ""
-        self._move(out)
-        if out and self._held:
-            out.insert(0, self._held)
-            self._held = ""
-        return "".join(out)
+                self._unknown(value)
+
+    def take(self, limit: int | None = None) -> str:
+        """What makes the terminal show the picture, or the next part of that, of little more than ``limit`` bytes.
+
+        Nothing but harmless controls comes while Textual is in the middle of a frame. Empty when nothing is to be sent.
+        """
+        controls, self._out = self._out, []
+        if not self._drawing:
+            self._paint(limit)
+        painted, self._out = self._out, []
+        if painted and self._framed:
+            painted = [_FRAME_START, *painted, _FRAME_END]
+        return "".join(controls + painted)
+
+    @property
+    def behind(self) -> bool:
+        """Whether the terminal may not show the whole picture yet."""
+        return bool(self._dirty) and not self._drawing
+
+    def forget(self) -> None:
+        """Trust nothing about what the terminal shows: the whole picture will be sent."""
+        for row in self._shown:
+            row.forget()
+        self._dirty = set(range(self.size[1]))
+        self._at = self._worn = None
 
     def _restyle(self, sgr: str) -> None:
         if sgr in ("", "0"):
@@ -117,59 +155,102 @@ class CellDiff:
         else:
             self._style = f"{self._style};{sgr}" if self._style else sgr
 
-    def _text(self, text: str, out: list[str]) -> None:
+    def _text(self, text: str) -> None:
+        look = self._style if self._link == _NO_LINK else f"{self._style}\x1b{self._link}"
         if self._lost:
-            self._wear(out)
-            out.append(text)
-            return
-        shadow = self._shadow.setdefault(self._y, {})
-        style, width = self._style, self.size[0]
-        pieces = (
-            ((character, 1) for character in text)
-            if text.isascii()
-            else ((text[start:end], cells) for start, end, cells in split_graphemes(text)[0])
-        )
-        for piece, cells in pieces:
-            x = self._x
-            same = shadow.get(x) == (piece, style) and (cells < 2 or shadow.get(x + 1) == (_HALF, style))
-            if same and cells and x + cells <= width:
-                self._x += cells
-                continue
-            self._move(out)
-            self._wear(out)
-            out.append(piece)
-            # Half of a wide character cannot stay when its other half goes.
-            if shadow.get(x, " ")[0] == _HALF:
-                shadow.pop(x - 1, None)
-            if shadow.get(x + cells, " ")[0] == _HALF:
-                shadow.pop(x + cells, None)
-            shadow[x] = (piece, style)
-            if cells == 2:
-                shadow[x + 1] = (_HALF, style)
-            self._x += cells
-            # Terminals disagree about joined emoji, and about what follows the last column.
-            certain = cells and (len(piece) == 1) and self._x < width
-            self._at = (self._x, self._y) if certain else None
-            if x + cells > width or not cells:
-                shadow.clear()
+            self._wear(look)
+            self._out.append(text)
+        elif self._x < self.size[0]:
+            self._x = self._wanted[self._y].put(self._x, text, look)
+            self._dirty.add(self._y)
 
-    def _wear(self, out: list[str]) -> None:
-        if self._worn != self._style:
-            out.append(f"\x1b[{change_of_style(self._worn, self._style)}m")
-            self._worn = self._style
-
-    def _move(self, out: list[str]) -> None:
-        if self._lost:
-            return
-        if self._at != (self._x, self._y):
-            # By column within a row, never by distance: it stays right where a terminal draws wider than we count.
-            same_row = self._at is not None and self._at[1] == self._y
-            out.append(f"\x1b[{self._x + 1}G" if same_row else f"\x1b[{self._y + 1};{self._x + 1}H")
-            self._at = (self._x, self._y)
-
-    def _unknown(self, control: str, out: list[str]) -> None:
-        self._move(out)
-        out.append(control)
-        self._shadow.clear()
-        self._at = self._worn = None
+    def _unknown(self, control: str) -> None:
+        # What it does may depend on what was sent before it; nobody sees that behind a switch of screens.
+        if control not in _OTHER_SCREEN:
+            self._paint(None)
+        self._out.append(control)
+        self.forget()
+        for row in self._wanted:
+            row.forget()
         self._lost = True
+
+    def _paint(self, limit: int | None) -> None:
+        if self._lost:
+            return  # The app may have left the screen to others.
+        wanted, shown = self._wanted, self._shown
+        self._dirty = {y for y in self._dirty if wanted[y] != shown[y]}
+        if self._dirty:
+            self._move_rows()
+        for y in sorted(self._dirty):
+            self._paint_row(y)
+            self._dirty.discard(y)
+            if limit is not None and sum(map(len, self._out)) >= limit:
+                break
+        # A cell written outside a frame must not inherit the last colours.
+        if self._out and (self._worn or self._linked != _NO_LINK):
+            self._wear("")
+        self._go(self._x, self._y)
+
+    def _paint_row(self, y: int) -> None:
+        wanted, shown, width = self._wanted[y], self._shown[y], self.size[0]
+        for x, (piece, look) in enumerate(zip(wanted.text, wanted.look, strict=True)):
+            if not piece:  # unknown to the app itself, or painted with its first half
+                continue
+            cells = 2 if x + 1 < width and wanted.text[x + 1] == HALF else 1
+            if shown.has(x, piece, look, cells):
+                continue
+            self._go(x, y)
+            self._wear(look)
+            self._out.append(piece)
+            shown.set(x, piece, look, cells)
+            # Terminals disagree about joined emoji, and about what follows the last column.
+            certain = len(piece) == 1 and x + cells < width
+            self._at = (x + cells, y) if certain else None
+
+    def _move_rows(self) -> None:
+        move = worthwhile_move(self._wanted, self._shown, sorted(self._dirty))
+        if not move:
+            return
+        self._wear("")
+        # Deleting and inserting lines between margins is understood by every terminal since the VT102.
+        verb = f"{move.by}M" if move.by > 0 else f"{-move.by}L"
+        self._out.append(f"\x1b[{move.top + 1};{move.bottom + 1}r\x1b[{move.top + 1}H\x1b[{verb}\x1b[r")
+        self._at = None
+        part = self._shown[move.top : move.bottom + 1]
+        bare = [Row(self.size[0]) for _ in range(abs(move.by))]
+        part = [*part[move.by :], *bare] if move.by > 0 else [*bare, *part[: move.by]]
+        self._shown[move.top : move.bottom + 1] = part
+        self._dirty |= set(range(move.top, move.bottom + 1))
+
+    def _wear(self, look: str) -> None:
+        style, _escape, link = look.partition("\x1b")
+        link = link or _NO_LINK
+        if self._linked != link:
+            self._out.append(f"\x1b]8;{link}\x1b\\")
+            self._linked = link
+        if self._worn != style:
+            self._out.append(f"\x1b[{change_of_style(self._worn, style)}m")
+            self._worn = style
+
+    def _go(self, x: int, y: int) -> None:
+        if self._at == (x, y):
+            return
+        same_row = self._at is not None and self._at[1] == y
+        if same_row and (between := self._short_gap(self._at[0], x, y)):
+            self._out.append(between)
+        elif (x, y) == (0, 0):
+            self._out.append("\x1b[H")
+        else:
+            # By column within a row, never by distance: it stays right where a terminal draws wider than we count.
+            self._out.append(f"\x1b[{x + 1}G" if same_row else f"\x1b[{y + 1};{x + 1}H")
+        self._at = (x, y)
+
+    def _short_gap(self, start: int, end: int, y: int) -> str:
+        # The cells from start to end as they are shown, where sending them again is cheaper than a jump.
+        if not 0 < end - start <= _SHORT_GAP or self._linked != _NO_LINK:
+            return ""
+        pieces, looks = self._shown[y].text[start:end], self._shown[y].look[start:end]
+        if None in pieces or any(look != self._worn for look in looks):
+            return ""
+        between = "".join(pieces)
+        return between if between.isascii() and len(between) == end - start else ""

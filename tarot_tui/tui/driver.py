@@ -9,6 +9,7 @@ import os
 import re
 import select
 import signal
+import time
 from codecs import getincrementaldecoder
 from threading import Lock
 
@@ -20,10 +21,16 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
 from tarot_tui.tui.celldiff import CellDiff
+from tarot_tui.tui.outlet import Outlet
+from tarot_tui.tui.stray import StrayOutput
 
 #: A mouse report of the X10 kind, three raw bytes behind ``ESC [ M``: not UTF-8. tmux sends them after a
 #: re-attach; read as text they would be key presses.
 _X10_MOUSE = re.compile(rb"\x1b\[M[\x20-\xff]{3}", re.DOTALL)
+#: Seconds after which the whole screen is sent again, along with the next change; and when the terminal gets the focus.
+_RESYNC, _RESYNC_ON_FOCUS = 300.0, 60.0
+#: Seconds that a terminal which takes nothing at all may hold up quitting.
+_LAST_WORDS = 0.3
 
 
 def driver_class() -> type[Driver] | None:
@@ -39,46 +46,89 @@ def driver_class() -> type[Driver] | None:
 def redraw(app: App) -> None:
     """Send the whole screen again: the cure when another program has written over it."""
     if isinstance(app._driver, SlimDriver):
-        app._driver.forget()
+        app._driver.resync()
     app.screen.refresh(layout=True)
 
 
 class SlimDriver(LinuxDriver):
-    """Textual's Linux driver, with :class:`CellDiff` between the app and the terminal."""
+    """Textual's Linux driver, with :class:`CellDiff` and an :class:`Outlet` between the app and the terminal."""
 
     def __init__(self, app: App, **options: object) -> None:
         super().__init__(app, **options)
+        self._terminal = self._file.fileno()
         self._diff = CellDiff(0, 0)
         self._lock = Lock()  # the input thread writes too
-        self._forgotten = True
+        self._outlet: Outlet | None = None
+        self._forgotten = False
+        self._synced = 0.0
+        self._stray = StrayOutput()
 
     def forget(self) -> None:
-        """Trust nothing about what the terminal shows: the next output is sent whole. Safe in any thread."""
+        """Trust nothing about what the terminal shows: the next output is the whole screen. Safe everywhere."""
         self._forgotten = True
 
+    def resync(self) -> None:
+        """Send the whole screen again, now."""
+        self.forget()
+        if self._outlet:
+            self._outlet.wake()
+
     def write(self, data: str) -> None:
-        """Send what ``data`` changes on the terminal."""
+        """Let the terminal show what ``data`` draws, as soon as it can take it. Never waits."""
         with self._lock:
             size = tuple(self._app.size)
-            if self._forgotten or size != self._diff.size:
-                self._forgotten = False
-                self._diff = CellDiff(*size)
-            if squeezed := self._diff.squeeze(data):
-                super().write(squeezed)
+            if size != self._diff.size:
+                self._diff.resize(*size)
+                self._synced = time.monotonic()
+            self._diff.feed(data)
+        if self._outlet:
+            self._outlet.wake()
+
+    def _take(self, limit: int | None) -> str:
+        with self._lock:
+            # Cells that something else wrote over are mended only by sending them. Along with what changes anyway, so
+            # that a still screen costs nothing; and not on a slow link, where keys would wait for it.
+            age = time.monotonic() - self._synced
+            if self._forgotten or (self._diff.behind and limit is None and age > _RESYNC):
+                self._forgotten, self._synced = False, time.monotonic()
+                self._diff.forget()
+            return self._diff.take(limit)
 
     def start_application_mode(self) -> None:
         """Take the terminal; a polite end (SIGTERM) gives it back."""
-        self.forget()
+        self._diff = CellDiff(0, 0)
+        self._terminal = self._stray.divert()
+        self._outlet = Outlet(self._terminal, self._take)
         super().start_application_mode()
+        if (
+            self._writer_thread
+        ):  # Textual's own, which waits for a slow terminal and lets the app wait with it
+            self._writer_thread.stop()
+            self._writer_thread = None
         self._loop.add_signal_handler(signal.SIGTERM, lambda: self._app.exit(return_code=143))
         resized = signal.getsignal(signal.SIGWINCH)
 
         def forget_and_resize(number, frame) -> None:
+            # A terminal may have cut or wrapped what it showed, whatever the new size.
             self.forget()
             if callable(resized):
                 resized(number, frame)
 
         signal.signal(signal.SIGWINCH, forget_and_resize)
+
+    def close(self) -> None:
+        """Give the terminal back, unless it takes nothing any more."""
+        if self._outlet:
+            self._stray.restore(keep=not self._outlet.finish(_LAST_WORDS))
+            self._outlet = None
+        super().close()
+
+    def _get_terminal_size(self) -> tuple[int, int]:
+        # Standard output may lead into a file by now.
+        try:
+            return os.get_terminal_size(self._terminal)
+        except OSError:
+            return super()._get_terminal_size()
 
     def _query_in_band_window_resize(self) -> None:
         """Not asked for: SIGWINCH tells the size, and the reports would bring the mouse in pixels with them."""
@@ -93,9 +143,9 @@ class SlimDriver(LinuxDriver):
             self.write("\x1b[?1006l\x1b[?1002l\x1b[?1000l")
 
     def process_message(self, message: Message) -> None:
-        # Whatever was written over the screen while nobody looked, the shadow knows nothing of it.
-        if isinstance(message, events.AppFocus):
-            self.forget()
+        # Whatever was written over the screen while nobody looked, we know nothing of it.
+        if isinstance(message, events.AppFocus) and time.monotonic() - self._synced > _RESYNC_ON_FOCUS:
+            self.resync()
         super().process_message(message)
 
     def run_input_thread(self) -> None:
