@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -56,6 +57,35 @@ def tiny_llama(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
         shutil.copyfile(smollm2 / name, folder / name)
     return folder
+
+
+@pytest.fixture
+def control_group() -> Iterator[Callable[[int], Path]]:
+    """Makes a control group with so many bytes of memory, below the one that this process is in; gone after the test.
+
+    Skips where none can be made.
+    """
+    from tarot_tui.jobs import cgroup
+
+    made: list[Path] = []
+
+    def make(limit: int) -> Path:
+        version, ours = next(cgroup.memory_groups(), (0, Path()))
+        group = ours / f"tarot-test-{os.getpid()}-{len(made)}"
+        try:
+            group.mkdir()
+            made.append(group)
+            (group / ("memory.max" if version == 2 else "memory.limit_in_bytes")).write_text(str(limit))
+        except OSError as error:
+            pytest.skip(f"no control group with a memory limit can be made here: {error}")
+        return group
+
+    yield make
+    deadline = time.monotonic() + 10
+    for group in made:
+        while (group / "cgroup.procs").read_text() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        group.rmdir()
 
 
 @pytest.fixture

@@ -15,8 +15,11 @@ ROWS, WIDTH, TENSORS = 6400, 4096, 6  # 6 × 52 MB in bf16
 NAMES = [f"model.layers.{i}.mlp.up_proj.weight" for i in range(TENSORS)]
 
 WORK = """
-import os, resource, sys
-resource.setrlimit(resource.RLIMIT_DATA, (int(sys.argv[1]),) * 2)
+import os, pathlib, resource, sys
+if sys.argv[1].isdigit():
+    resource.setrlimit(resource.RLIMIT_DATA, (int(sys.argv[1]),) * 2)
+else:
+    pathlib.Path(sys.argv[1], "cgroup.procs").write_text(str(os.getpid()))
 from tarot_tui.export import worker
 assert worker.main() == 0
 words = open("/proc/self/status").read().split()
@@ -59,11 +62,21 @@ def big(tmp_path) -> tuple[Path, Path]:
     return base, adapter
 
 
-# Where nobody may make a control group, RLIMIT_DATA stands for one of 96 MB. It is the stricter for a process's own
-# memory: it counts what is asked for, so also the 32 MB that OpenBLAS sets aside for every thread and never touches.
-# The page cache it does not know; that gives way.
+# RLIMIT_DATA is stricter than a control group for a process's own memory: it counts what is asked for, so also the 32 MB
+# that OpenBLAS sets aside for every thread and never touches. A group counts the page cache too, which gives way.
 @pytest.mark.parametrize(("threads", "limit"), [(1, 96 << 20), (2, 256 << 20)])
 def test_a_merge_stays_under_64_megabytes(big, project, in_child, monkeypatch, threads, limit):
+    _merge_within(limit, big, project, in_child, monkeypatch, threads)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_merge_passes_in_a_control_group_of_96_megabytes(
+    big, project, in_child, monkeypatch, control_group, threads
+):
+    _merge_within(control_group(96 << 20), big, project, in_child, monkeypatch, threads)
+
+
+def _merge_within(limit, big, project, in_child, monkeypatch, threads: int) -> None:
     from tarot_tui.jobs.spec import create
 
     base, adapter = big

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -26,25 +24,9 @@ launch.start(pathlib.Path(sys.argv[1]))
 """
 
 
-@pytest.fixture
-def small_group(wait_until):
-    """A control group with little memory, below the one that this process is in."""
-    version, ours = next(cgroup.memory_groups(), (0, Path()))
-    group = ours / f"tarot-test-{os.getpid()}"
-    try:
-        group.mkdir()
-        limit = "memory.max" if version == 2 else "memory.limit_in_bytes"
-        (group / limit).write_text(str(LIMIT))
-    except OSError as error:
-        pytest.skip(f"no control group with a memory limit can be made here: {error}")
-    yield group
-    wait_until(lambda: not (group / "cgroup.procs").read_text())
-    group.rmdir()
-
-
-def test_the_kernels_own_count_tells_whom_it_ended(small_group, job, ended):
+def test_the_kernels_own_count_tells_whom_it_ended(control_group, job, ended):
     folder = job(GREEDY)
-    subprocess.run([sys.executable, "-c", START, str(folder), str(small_group)], check=True)
+    subprocess.run([sys.executable, "-c", START, str(folder), str(control_group(LIMIT))], check=True)
     found = ended(folder)
     assert (found.state, found.signal, found.cause) == ("failed", 9, "host_oom")
     assert "ran out of memory" in found.reason
