@@ -68,10 +68,10 @@ def _measured(recipe: Recipe) -> Iterator[tuple[str, str]]:
         if getattr(recipe, key) and not (recipe.val_size or recipe.eval_dataset):
             text = _("{key} needs a measured loss: hold samples out with val_size, or name an eval_dataset.")
             yield key, text.format(key=key)
-    if recipe.load_best_model_at_end and recipe.eval_steps and recipe.save_steps % recipe.eval_steps:
+    if recipe.load_best_model_at_end and recipe.measuring_steps != recipe.save_steps:
         yield (
             "eval_steps",
             _(
-                "With load_best_model_at_end every checkpoint is measured: make save_steps a multiple of eval_steps."
+                "load_best_model_at_end needs a checkpoint of every measurement: leave eval_steps empty, or make it save_steps."
             ),
         )

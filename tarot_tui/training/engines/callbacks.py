@@ -1,4 +1,4 @@
-"""What happens between two steps: the log line, progress, requests to save or stop, a loss that is no number."""
+"""What happens between two steps: the log line, progress, requests to save or stop, an end before the last step."""
 
 from __future__ import annotations
 
@@ -123,6 +123,35 @@ class Requests(TrainerCallback):
         """Note the checkpoint."""
         if state.is_world_process_zero:
             worker.event("checkpoint", step=state.global_step)
+
+
+class EarlyStop(TrainerCallback):
+    """Ends a run whose measured loss has not fallen for ``patience`` measurements; ``reason`` then says so.
+
+    It counts in the run's own history, which a checkpoint keeps: a resumed run decides as it would have.
+    """
+
+    def __init__(self, patience: int) -> None:
+        self._patience = patience
+        self.reason = ""
+
+    def on_evaluate(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_unused: Any
+    ) -> None:
+        """Stop after this step if it is time, with a checkpoint."""
+        measured = [entry for entry in state.log_history if "eval_loss" in entry]
+        best = min(range(len(measured)), key=lambda at: measured[at]["eval_loss"])
+        if len(measured) - 1 - best < self._patience or state.global_step >= state.max_steps:
+            return
+        control.should_training_stop = control.should_save = True
+        self.reason = _(
+            "Finished early after step {step} of {steps}: the measured loss was lowest at step {best} ({loss:.4f})."
+        ).format(
+            step=state.global_step,
+            steps=state.max_steps,
+            best=measured[best]["step"],
+            loss=measured[best]["eval_loss"],
+        )
 
 
 class BetweenLogs(TrainerCallback):

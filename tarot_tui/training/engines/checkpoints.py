@@ -14,7 +14,7 @@ _NAME = re.compile(r"checkpoint-(\d+)")
 def last_complete(folder: Path, processes: int = 1) -> Path | None:
     """The latest ``checkpoint-N`` of a run of so many processes that was written to its end; None when there is none.
 
-    Trainer writes the adapter first and ``trainer_state.json`` last; a machine that lost power may still have lost
+    Trainer writes the weights first and ``trainer_state.json`` last; a machine that lost power may still have lost
     what was in the files, so each is looked into.
     """
     return next((path for path in reversed(all_checkpoints(folder)) if is_complete(path, processes)), None)
@@ -32,7 +32,7 @@ def step_of(checkpoint: Path) -> int:
 
 
 def is_complete(checkpoint: Path, processes: int = 1) -> bool:
-    """Whether adapter, optimiser, scheduler, random states and trainer state are all there and whole.
+    """Whether weights, optimiser, scheduler, random states and trainer state are all there and whole.
 
     Every one of several processes writes its own random state, the last of them perhaps after all the rest.
     """
@@ -43,7 +43,7 @@ def is_complete(checkpoint: Path, processes: int = 1) -> bool:
     return (
         isinstance(state, dict)
         and state.get("global_step") == step_of(checkpoint)
-        and _whole_safetensors(checkpoint / "adapter_model.safetensors")
+        and _whole_weights(checkpoint)
         and all(zipfile.is_zipfile(checkpoint / name) for name in ("optimizer.pt", "scheduler.pt"))
         and _random_states(checkpoint, processes)
     )
@@ -55,6 +55,21 @@ def _random_states(checkpoint: Path, processes: int) -> bool:
     if processes == 1 or "rng_state.pth" in whole:
         return bool(whole)
     return {f"rng_state_{rank}.pth" for rank in range(processes)} <= whole
+
+
+def _whole_weights(checkpoint: Path) -> bool:
+    """An adapter, or all files of a whole model."""
+    index = checkpoint / "model.safetensors.index.json"
+    if not index.is_file():
+        return any(
+            _whole_safetensors(checkpoint / name)
+            for name in ("adapter_model.safetensors", "model.safetensors")
+        )
+    try:
+        names = set(json.loads(index.read_bytes())["weight_map"].values())
+    except (OSError, ValueError, KeyError, AttributeError):
+        return False
+    return all(_whole_safetensors(checkpoint / Path(name).name) for name in names)
 
 
 def _whole_safetensors(path: Path) -> bool:

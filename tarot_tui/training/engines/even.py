@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 
 from accelerate.data_loader import SeedableRandomSampler
 from torch.utils.data import DataLoader, Dataset, Sampler
-from transformers import Trainer
 
 from tarot_tui.training.encode import IGNORED, Sample
+from tarot_tui.training.engines.trainer import RecipeTrainer
 
 #: One token: attention must have something to look at.
 _BLANK = Sample(input_ids=[0], labels=[IGNORED], length=1, prompt=1, cut=0, ends=False)
@@ -50,7 +50,7 @@ class EvenSampler(Sampler[int]):
         return len(self._order) + len(self._blanks)
 
 
-class EvenTrainer(Trainer):
+class EvenTrainer(RecipeTrainer):
     """Trainer for several processes, its ``train_dataset`` a :class:`Padded`."""
 
     _sampler: EvenSampler

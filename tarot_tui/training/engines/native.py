@@ -1,7 +1,8 @@
 """The worker of a training: transformers' Trainer with peft, started by ``accelerate launch`` inside a job.
 
 It reads ``job.yaml`` in its job folder, which is also its ``output_dir``; goes on from the last complete checkpoint
-there, if there is one; and leaves the adapter, the tokenizer and ``result.json`` in the folder itself.
+there, if there is one; and leaves the adapter (or the whole model), the tokenizer and ``result.json`` in the folder
+itself.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 import transformers
-from transformers import Trainer
 
 from tarot_tui.errors import Refused, TarotError
 from tarot_tui.jobs import files, worker
@@ -27,10 +27,12 @@ from tarot_tui.training.base import check, fingerprint
 from tarot_tui.training.encode import load_tokenizer
 from tarot_tui.training.engines.arguments import arguments
 from tarot_tui.training.engines.batches import Collator, gives_chosen_logits
-from tarot_tui.training.engines.callbacks import BetweenLogs, Requests, TrainerLog
+from tarot_tui.training.engines.callbacks import BetweenLogs, EarlyStop, Requests, TrainerLog
 from tarot_tui.training.engines.checkpoints import last_complete, step_of
 from tarot_tui.training.engines.even import EvenTrainer, Padded
-from tarot_tui.training.engines.model import first_adapter, load_model
+from tarot_tui.training.engines.model import as_its_base, first_adapter, load_model, plain
+from tarot_tui.training.engines.reporting import prepare_report
+from tarot_tui.training.engines.trainer import RecipeTrainer
 from tarot_tui.training.parallel import shared
 from tarot_tui.training.recipe import Recipe
 from tarot_tui.training.runs import recipe_of
@@ -76,7 +78,7 @@ def main() -> None:
         print(_("Going on after step {step}.").format(step=step_of(checkpoint)), flush=True)
     begun = time.monotonic()
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    conclude(trainer, folder, time.monotonic() - begun)
+    conclude(trainer, recipe, folder, time.monotonic() - begun)
     # Whoever leaves before rank 0 has saved and said how it ended would be taken for fallen.
     trainer.accelerator.wait_for_everyone()
 
@@ -97,12 +99,13 @@ def make_trainer(
     recipe: Recipe,
     folder: Path,
     request: dict[str, Any],
-) -> Trainer:
+) -> RecipeTrainer:
     """The Trainer of a run whose ``output_dir`` is ``folder``."""
+    prepare_report(recipe.report_to, folder.absolute())
     cpu = request["device"]["kind"] == "cpu"
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
     several = worker.processes() > 1
-    trainer = (EvenTrainer if several else Trainer)(
+    trainer = (EvenTrainer if several else RecipeTrainer)(
         model=model,
         args=arguments(
             recipe,
@@ -112,31 +115,41 @@ def make_trainer(
             cpu=cpu,
             measure=bool(samples.evaluation),
         ),
+        loraplus_lr_ratio=recipe.loraplus_lr_ratio,
         train_dataset=Padded(samples.train) if several else samples.train,
         eval_dataset=samples.evaluation or None,
-        data_collator=Collator(pad or 0, answers_only=gives_chosen_logits(model.get_base_model())),
+        data_collator=Collator(pad or 0, answers_only=gives_chosen_logits(plain(model))),
         processing_class=tokenizer,
         callbacks=[TrainerLog(folder / files.METRICS), Requests()],
     )
     trainer.remove_callback(transformers.PrinterCallback)
+    if recipe.early_stopping_steps:
+        trainer.add_callback(EarlyStop(recipe.early_stopping_steps))
     trainer.add_callback(BetweenLogs(trainer))
     return trainer
 
 
-def conclude(trainer: Trainer, folder: Path, seconds: float) -> None:
-    """Save the adapter if every step is done, and say how the run ended."""
+def conclude(trainer: RecipeTrainer, recipe: Recipe, folder: Path, seconds: float) -> bool:
+    """Save the result if every step is done, or as many as were of use, and say how the run ended; whether it finished."""
     state = trainer.state
-    if state.global_step < state.max_steps:
+    early = next((one.reason for one in trainer.callback_handler.callbacks if isinstance(one, EarlyStop)), "")
+    if state.global_step < state.max_steps and not early:
         worker.result("stopped", step=state.global_step)
         print(_("Stopped after step {step}; everything is saved.").format(step=state.global_step), flush=True)
-        return
+        return False
+    if recipe.finetuning_type == "full":
+        as_its_base(trainer)
     trainer.save_model(str(folder))
     losses = [entry["loss"] for entry in state.log_history if "loss" in entry]
-    worker.result("finished", step=state.global_step, loss=losses[-1] if losses else None)
+    facts = {"reason": early} if early else {}
+    worker.result("finished", step=state.global_step, loss=losses[-1] if losses else None, **facts)
+    if early:
+        print(early, flush=True)
     print(
         _("Finished {step} steps in {time}.").format(step=state.global_step, time=duration(seconds)),
         flush=True,
     )
+    return True
 
 
 if __name__ == "__main__":

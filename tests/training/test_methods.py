@@ -1,0 +1,84 @@
+"""Each way of fine-tuning learns, changes the tensors that it says, and resumed it is the same run to the last bit."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from safetensors.numpy import load_file
+
+from tarot_tui.training.launch import make_job
+from tarot_tui.training.plan import plan_in_child
+
+ADAPTER, MODEL = "adapter_model.safetensors", "model.safetensors"
+FULL = {"finetuning_type": "full", "learning_rate": 1e-3}
+
+#: Name → what it changes of the recipe, and a part of the name of a tensor that it alone saves.
+METHODS = {
+    "rslora": ({"use_rslora": True}, "lora_B"),
+    "dora": ({"use_dora": True}, "lora_magnitude_vector"),
+    "dora in 4 bits": ({"quantization_bit": 4, "use_dora": True}, "lora_magnitude_vector"),
+    "loraplus": ({"loraplus_lr_ratio": 4, "learning_rate": 5e-3}, "lora_B"),
+    "whole modules": ({"additional_target": "embed_tokens", "learning_rate": 3e-3}, "embed_tokens"),
+    "neftune": ({"neftune_noise_alpha": 0.5, "gradient_checkpointing": True}, "lora_A"),
+    "8-bit optimiser": ({"optim": "adamw_8bit"}, "lora_A"),
+    "full": (FULL, "mlp.down_proj"),
+    "full with 16-bit weights": (
+        {**FULL, "pure_bf16": True, "gradient_checkpointing": True},
+        "mlp.down_proj",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory, tiny_recipe, add_dataset):
+    """A project with the dataset ``cards``, and a plan for it; good for every method: none changes data or steps."""
+    from tarot_tui.project import create
+
+    project = create(tmp_path_factory.mktemp("methods") / "project")
+    add_dataset(project, "cards", [(f"What is card {n}?", f"It is number {n}.") for n in range(10)])
+    return project, plan_in_child(project, tiny_recipe())
+
+
+@pytest.mark.parametrize(("changes", "part"), METHODS.values(), ids=METHODS)
+def test_it_learns_and_resumed_it_is_the_same_run(plan, tiny_recipe, train_here, metrics, changes, part):
+    project, made = plan
+    recipe = tiny_recipe(**{"num_train_epochs": 2, "save_steps": 3, **changes})
+    whole = make_job(project, recipe, made, "whole")
+    train_here(whole)
+    losses = [line["loss"] for line in metrics(whole)]
+    assert losses[-1] < losses[0] - 0.2
+    name = MODEL if recipe.finetuning_type == "full" else ADAPTER
+    assert any(part in tensor for tensor in _tensors(whole / name))
+    if recipe.loraplus_lr_ratio:
+        slow, fast = sorted({group["lr"] for group in _groups(whole)})
+        assert fast == pytest.approx(4 * slow)
+    torn = _as_of(whole, 3)
+    train_here(torn)
+    assert [line["loss"] for line in metrics(torn)] == losses
+    assert (torn / name).read_bytes() == (whole / name).read_bytes()
+
+
+def _tensors(path: Path) -> list[str]:
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as file:
+        return list(file.keys())
+
+
+def _groups(job: Path) -> list[dict]:
+    import torch
+
+    return torch.load(job / "checkpoint-3" / "optimizer.pt", weights_only=True)["param_groups"]
+
+
+def _as_of(whole: Path, step: int) -> Path:
+    """A copy of a run as its machine's failure right after the checkpoint of ``step`` would have left it."""
+    torn = whole.with_name(f"{whole.name}-torn")
+    wanted = ("job.yaml", "recipe.yaml", "accelerate.yaml", "trainer_log.jsonl")
+    torn.mkdir()
+    for name in wanted:
+        shutil.copy(whole / name, torn)
+    shutil.copytree(whole / f"checkpoint-{step}", torn / f"checkpoint-{step}")
+    return torn
