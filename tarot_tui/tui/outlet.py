@@ -19,7 +19,9 @@ _AHEAD = 0.15
 #: A link this fast (bytes per second) needs no pace.
 _FAST = 100_000
 #: By how much the link is taken to be faster whenever a write did not wait.
-_BOLDER = 1.01
+_BOLDER = 1.005
+#: By how much it is taken to be slower when one did.
+_CALMER = 0.75
 
 
 class Pace:
@@ -45,9 +47,10 @@ class Pace:
             return
         # One wait may be the machine's and not the link's: the better of the last two counts.
         self._waits = [*self._waits[-1:], count / (ended - began)]
-        if len(self._waits) > 1 or self.rate is not None:
-            rate = max(self._waits)
-            self.rate = rate if rate < _FAST else None
+        if self.rate is not None:
+            self.rate *= _CALMER
+        elif len(self._waits) > 1 and max(self._waits) < _FAST:
+            self.rate = max(self._waits)
         self._queued, self._at = float(_BUFFER), ended  # it waited, so the kernel's buffer is full
 
     def pause(self, now: float) -> float:
