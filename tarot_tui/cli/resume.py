@@ -46,7 +46,7 @@ def run(args: Namespace) -> int:
 def _take_changes(args: Namespace, project: Project, folder: Path) -> list[dict[str, Any]]:
     """What the user changed in the recipe since the run began; said, and taken up where that is possible."""
     from tarot_tui.jobs.spec import kind_of
-    from tarot_tui.training.launch import RECIPE
+    from tarot_tui.training.ladder import RECIPE
     from tarot_tui.training.resume import apply, changes
 
     if kind_of(folder) != "train" or not (args.overrides or (folder / RECIPE).exists()):

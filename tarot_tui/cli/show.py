@@ -21,10 +21,11 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> int:
-    """Say what the run is. ``--json``: the keys of ``watch --json``, and ``request``, ``versions``, ``checkpoints``."""
+    """Say what the run is. ``--json``: the keys of ``watch --json``, and ``request``, ``versions``, ``retries``, ``checkpoints``."""
     from dataclasses import asdict
 
     from tarot_tui.errors import BadInput
+    from tarot_tui.jobs import retry
     from tarot_tui.jobs.find import resolve
     from tarot_tui.jobs.snapshot import snapshot
     from tarot_tui.jobs.spec import read_spec
@@ -38,12 +39,13 @@ def run(args: Namespace) -> int:
     except BadInput:
         spec = {}
     saved = checkpoints(folder)
+    changed = retry.taken(folder)
     if args.json:
         made = [{**asdict(point), "path": project.relative(point.path)} for point in saved]
         facts = {key: spec.get(key) or {} for key in ("request", "versions")}
-        emit({**one.as_dict(), **facts, "checkpoints": made})
+        emit({**one.as_dict(), **facts, "retries": changed, "checkpoints": made})
     else:
-        say(args, *_head(one), *_asked(spec), *_checkpoints(saved))
+        say(args, *_head(one), *_asked(spec), *_changed(changed), *_checkpoints(saved))
     return 0
 
 
@@ -84,6 +86,19 @@ def _asked(spec: dict[str, Any]) -> list[str]:
         "",
         _("made by:") + " " + ", ".join(f"{name} {found}" for name, found in versions.items()),
     ]
+
+
+def _changed(changed: list[dict[str, Any]]) -> list[str]:
+    """What was tried by itself when it failed, and holds since."""
+    from tarot_tui.cli.runs import clock
+
+    if not changed:
+        return []
+    lines = ["", _("changed since, because memory ran out:")]
+    for one in changed:
+        keys = ", ".join(f"{key}: {_value(value)}" for key, value in one["changes"].items())
+        lines.append(f"  {clock(one['time'])}  {one_line(keys, 100)}")
+    return lines
 
 
 def _checkpoints(saved: list[Checkpoint]) -> list[str]:

@@ -2,7 +2,7 @@
 
 Key ``retries`` of ``job.yaml``, a ladder: a list of rungs, each ``causes`` (of :mod:`tarot_tui.jobs.classify`),
 ``changes`` (keys of the request, and their values from then on), ``what`` (a sentence), and ``begun`` (only for work
-that had begun its steps). Key ``last_word``: what to say when no rung is left; ``{job}`` in it becomes the job's name.
+that had begun its steps). Key ``last_words``: by cause, what to say when no rung is left; ``{job}`` becomes the job's name.
 The rungs that were taken stand in ``retries.json``; the request itself stays what was asked for.
 """
 
@@ -67,11 +67,9 @@ def take(folder: Path, rung: Rung, cause: str) -> None:
 
 
 def last_word(spec: Mapping[str, Any], name: str, cause: str) -> str:
-    """What to say of a failure that the ladder is there for, and has no rung left; empty otherwise."""
-    said = spec.get("last_word")
-    if isinstance(said, str) and any(cause in rung.causes for rung in _rungs(spec)):
-        return said.replace("{job}", name)
-    return ""
+    """What to say of a failure for which no rung is left; empty when its maker said nothing."""
+    said = spec.get("last_words")
+    return str(said.get(cause) or "").replace("{job}", name) if isinstance(said, dict) else ""
 
 
 def forget(folder: Path) -> None:

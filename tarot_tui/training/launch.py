@@ -13,12 +13,10 @@ from tarot_tui.jobs.spec import create, read_spec
 from tarot_tui.locale import _
 from tarot_tui.project import Project, write_text
 from tarot_tui.training.device import Device, cpu_threads, idlest
+from tarot_tui.training.ladder import RECIPE, retries
 from tarot_tui.training.parallel import Layout, accelerate_config, layout, shared
 from tarot_tui.training.plan import Plan, plan_in_child
 from tarot_tui.training.recipe import Recipe, dump
-
-#: The recipe, beside ``job.yaml`` in a run's folder.
-RECIPE = "recipe.yaml"
 
 _ALONE = Layout()
 
@@ -67,6 +65,7 @@ def make_job(
         request | {"parallel": parallel.as_dict()},
         environment(_devices(plan, parallel)),
         total=plan.steps,
+        **retries(recipe, plan.device["kind"], plan.length, plan.steps, parallel.num_processes),
         title=_("train {name}").format(name=name),
     )
     write_text(folder / RECIPE, dump(recipe))

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tarot_tui.errors import Refused
-from tarot_tui.jobs import daemon, files, status
+from tarot_tui.jobs import daemon, files, retry, status
 from tarot_tui.jobs.spec import read_spec, rewrite
 from tarot_tui.locale import _
 from tarot_tui.project import Project, write_text
 from tarot_tui.training.engines.checkpoints import last_complete, step_of
 from tarot_tui.training.engines.choice import engine_of, plan_with
-from tarot_tui.training.launch import RECIPE
+from tarot_tui.training.ladder import RECIPE, retries
+from tarot_tui.training.parallel import layout
 from tarot_tui.training.plan import Plan
 from tarot_tui.training.recipe import Recipe, changed, dump, load
 from tarot_tui.training.runs import recipe_of
@@ -43,6 +44,7 @@ _NOW = {
     "flash_attn",
     "gradient_checkpointing",
     "allow_truncation",
+    "on_oom",
     "per_device_train_batch_size",
     "gradient_accumulation_steps",
 }
@@ -105,18 +107,21 @@ def apply(
         raise Refused(_("{job} still runs: stop it before its recipe is changed.").format(job=folder.name))
     taken = {change.key: change.after for change in found if change.effect == "now"}
     recipe = Recipe.model_validate({**recipe_of(folder).model_dump(), **taken})
-    request = read_spec(folder)["request"]
-    new: dict[str, Any] = dict(taken)
+    request = retry.in_force(folder, read_spec(folder)["request"])
+    new: dict[str, Any] = {}
     if taken:
         plan = plan_with(engine_of(folder), project, recipe, say)
         _refuse_another_run(folder, request, plan)
-        new["steps"] = plan.steps
+        processes = layout(**request.get("parallel", {})).num_processes
+        ladder = retries(recipe, request["device"]["kind"], plan.length, plan.steps, processes)
+        new = {"request": {**request, **taken, "steps": plan.steps}, "total": plan.steps, **ladder}
     handle = daemon.lock(folder / files.LOCK)
     if handle is None:
         raise Refused(_("{job} is just being started.").format(job=folder.name))
     try:
         if taken:
-            rewrite(folder, request={**request, **new}, total=new["steps"])
+            rewrite(folder, **new)
+            retry.forget(folder)
         write_text(folder / RECIPE, dump(recipe))
     finally:
         daemon.unlock(handle)

@@ -6,7 +6,7 @@ from itertools import count
 from pathlib import Path
 
 from tarot_tui.errors import BadInput
-from tarot_tui.jobs import files
+from tarot_tui.jobs import files, retry
 from tarot_tui.jobs.spec import read_spec
 from tarot_tui.locale import _
 from tarot_tui.project import Project, write_text
@@ -15,11 +15,15 @@ from tarot_tui.training.recipe import Recipe, dump
 
 
 def recipe_of(folder: Path) -> Recipe:
-    """The recipe that a run was made with. Raises BadInput for a job that is no training, or a damaged one."""
+    """The recipe in force of a run: as asked for, and what was changed since because memory ran out.
+
+    Raises BadInput for a job that is no training, or a damaged one.
+    """
     spec = read_spec(folder)
     request = spec.get("request")
     if spec.get("kind") != "train" or not isinstance(request, dict):
         raise BadInput(_("{job} is not a training.").format(job=folder.name))
+    request = retry.in_force(folder, request)
     try:
         return Recipe.model_validate({name: request[name] for name in Recipe.model_fields if name in request})
     except ValueError:

@@ -30,7 +30,9 @@ SIZES = [
 
 
 def hungry(started, *words, rungs=SIZES):
-    return started(HUNGRY, *words, retries=rungs, last_word="Try 'resume {job}'.", request={"size": 8})
+    return started(
+        HUNGRY, *words, retries=rungs, last_words={"cuda_oom": "Try 'resume {job}'."}, request={"size": 8}
+    )
 
 
 def sizes(folder):

@@ -17,11 +17,15 @@ from accelerate.commands.launch import launch_command, launch_command_parser
 from torch.distributed.elastic.multiprocessing import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
+from tarot_tui.jobs import retry, worker
+from tarot_tui.project import Project
+
 
 def main(argv: list[str]) -> int:
     """Launch ``argv`` (the arguments of ``accelerate launch``); returns the exit code, 128 + the signal that ended it."""
     # torchrun, for several processes, puts its own in place, which does the same and kills who takes longer than 30 s.
     signal.signal(signal.SIGTERM, _pass_on)
+    _take_up_what_changed()
     try:
         launch_command(launch_command_parser().parse_args(argv))
     except subprocess.CalledProcessError as error:
@@ -33,6 +37,14 @@ def main(argv: list[str]) -> int:
     except SignalException as error:
         return _shell_code(-error.sigval)
     return 0
+
+
+def _take_up_what_changed() -> None:
+    folder = worker.job_dir()
+    if folder and retry.taken(folder):
+        from tarot_tui.training.ladder import record
+
+        record(Project(folder.parent.parent), folder)
 
 
 def _shell_code(code: int) -> int:
