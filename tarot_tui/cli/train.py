@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from tarot_tui.cli.output import emit, findings, project_of, say
+from tarot_tui.cli.output import emit, project_of, say
 from tarot_tui.cli.parallel import invite, join, join_options, layout_of, parallel_options
+from tarot_tui.cli.plan_text import mending, plan_lines, typed, wrapped
 from tarot_tui.errors import Refused
 from tarot_tui.locale import _
-from tarot_tui.text import duration, size
 
 if TYPE_CHECKING:
     from tarot_tui.findings import Finding
@@ -52,6 +52,9 @@ def start_options(parser: ArgumentParser) -> None:
     """The options of every verb that starts a new run, which :func:`plan_and_start` reads."""
     parser.set_defaults(command=parser.prog)
     parser.add_argument("--dry-run", action="store_true", help=_("print the plan and start nothing"))
+    parser.add_argument(
+        "--no-download", action="store_true", help=_("plan only with a base model that is on this machine")
+    )
     parser.add_argument("--follow", action="store_true", help=_("stay and print the log until it ends"))
     parser.add_argument(
         "--queue", action="store_true", help=_("start it when its turn comes and a GPU is free")
@@ -84,13 +87,15 @@ def plan_and_start(
 
     engine: what trains unless ``--engine`` says.
     """
+    from tarot_tui.training.base import only_local
     from tarot_tui.training.engines.choice import plan_with
 
     args.engine = args.engine or engine
-    plan = _with_export(plan_with(args.engine, project, recipe, lambda line: say(args, line)))
+    with only_local() if args.no_download else nullcontext():
+        plan = with_export(plan_with(args.engine, project, recipe, lambda line: say(args, line)))
     if args.queue or args.after:
         plan = plan.once_free()
-    say(args, *plan_lines(recipe, plan), *findings([*plan.findings, *_reapers(args)]))
+    say(args, *plan_lines(recipe, plan), *mending(args, [*plan.findings, *_reapers(args)]))
     if args.dry_run:
         if args.json:
             emit(plan.as_dict())
@@ -98,7 +103,7 @@ def plan_and_start(
     return _start(args, project, recipe, plan, name)
 
 
-def _with_export(plan: Plan) -> Plan:
+def with_export(plan: Plan) -> Plan:
     """``plan``, which also says now when its base could not become a GGUF afterwards."""
     from dataclasses import replace
     from pathlib import Path
@@ -111,64 +116,9 @@ def _with_export(plan: Plan) -> Plan:
 
 
 def _reapers(args: Namespace) -> list[Finding]:
-    import shlex
-
     from tarot_tui.jobs import reapers
 
-    # What is trained is called RECIPE by 'train', and RUN by the verbs that train what comes after one.
-    what = vars(args).get("recipe") or vars(args).get("run")
-    typed = [*args.command.split(), *([what] if what else [])]
-    for override in args.overrides:
-        typed += ["--set", override]
-    return reapers.findings(shlex.join(typed), staying=args.follow)
-
-
-def plan_lines(recipe: Recipe, plan: Plan) -> list[str]:
-    """The plan for people, within 80 columns."""
-    rows = [
-        (_("model"), _model(recipe, plan)),
-        (_("device"), f"{plan.device['name']}, {plan.precision}"),
-        (_("samples"), _samples(plan)),
-        (
-            _("tokens"),
-            _("{tokens:,} an epoch, {share:.0%} of them learned").format(
-                tokens=plan.tokens, share=plan.supervised_tokens / max(plan.tokens, 1)
-            ),
-        ),
-        (
-            _("length"),
-            _("median {p50}, p95 {p95}, longest {max} of {cutoff}").format(
-                **plan.length, cutoff=recipe.cutoff_len
-            ),
-        ),
-        (
-            _("cut"),
-            _("{cut} samples, {answers} answers").format(cut=plan.truncated, answers=plan.answers_cut),
-        ),
-        (
-            _("steps"),
-            _("{steps} ({epoch} an epoch), {warmup} of them warm-up").format(
-                steps=plan.steps, epoch=plan.steps_per_epoch, warmup=plan.warmup
-            ),
-        ),
-        (_("tokens seen"), f"{plan.tokens_seen:,}"),
-        (_("loss curve"), _("{count} points").format(count=plan.loss_points)),
-        *([(_("measured"), _measured(recipe, plan))] if plan.evaluations else []),
-        (_("checkpoints"), _checkpoints(recipe, plan)),
-        (
-            _("memory"),
-            _("{low} to {high}; {free} free").format(
-                low=size(plan.memory["low"]), high=size(plan.memory["high"]), free=size(plan.device["free"])
-            ),
-        ),
-        ("", _parts(plan)),
-        (
-            _("disk"),
-            _("up to {needed}; {free} free").format(needed=size(plan.disk_bytes), free=size(plan.disk_free)),
-        ),
-        (_("time"), _time(plan)),
-    ]
-    return _aligned(rows)
+    return reapers.findings(typed(args), staying=args.follow)
 
 
 def _recipe(project: Project, args: Namespace) -> tuple[Recipe, str]:
@@ -178,6 +128,7 @@ def _recipe(project: Project, args: Namespace) -> tuple[Recipe, str]:
     # With a dataset given on the command line no file is needed.
     by_hand = any(override.partition("=")[0].strip() == "dataset" for override in args.overrides)
     path = None if args.recipe is None and by_hand else find(project, args.recipe)
+    args.recipe = args.recipe or (path.stem if path else None)
     recipe = load(project, path, args.overrides)
     name = args.name or (path.stem if path else "-".join(recipe.dataset))
     return recipe, safe_name(name, _("run")) if args.name else name
@@ -224,102 +175,6 @@ def _enqueue(args: Namespace, project: Project, recipe: Recipe, plan: Plan, name
     elif args.quiet:
         print(job.name)
     return 0
-
-
-def _model(recipe: Recipe, plan: Plan) -> str:
-    if recipe.finetuning_type == "full":
-        kind = _("all of it")
-    else:
-        kind = f"QLoRA {recipe.quantization_bit} bit" if recipe.quantization_bit else "LoRA"
-    return _("{name} ({all}), {kind} {part}").format(
-        name=recipe.model_name_or_path.rpartition("/")[2],
-        all=_count(plan.parameters),
-        kind=kind,
-        part=_count(plan.trainable),
-    )
-
-
-def _count(number: int) -> str:
-    for unit, value in (("B", 1e9), ("M", 1e6), ("k", 1e3)):
-        if number >= value:
-            return f"{number / value:.3g} {unit}"
-    return str(number)
-
-
-def _samples(plan: Plan) -> str:
-    if plan.held_out:
-        return _("{count}, and {held_out} only measured on").format(
-            count=plan.samples, held_out=plan.held_out
-        )
-    return str(plan.samples)
-
-
-def _checkpoints(recipe: Recipe, plan: Plan) -> str:
-    kept = min(len(plan.checkpoints), recipe.save_total_limit)
-    return _("{count}, every {every} steps and at the end; {kept} kept").format(
-        count=len(plan.checkpoints), every=recipe.save_steps, kept=kept
-    )
-
-
-def _measured(recipe: Recipe, plan: Plan) -> str:
-    return _("{count} times, every {every} steps and at the end").format(
-        count=len(plan.evaluations), every=recipe.measuring_steps
-    )
-
-
-def _parts(plan: Plan) -> str:
-    names = {
-        "weights": _("weights"),
-        "trainable": _("what is learned"),
-        "gradients": _("gradients"),
-        "optimizer": _("optimiser"),
-        "activations": _("activations"),
-        "logits": _("logits"),
-        "context": _("libraries"),
-    }
-    # Number and unit stay on one line.
-    return ", ".join(
-        f"{names[part]} {size(plan.memory[part])}".replace(" ", "\N{NO-BREAK SPACE}")
-        for part in names
-        if plan.memory[part]
-    )
-
-
-def _time(plan: Plan) -> str:
-    if plan.seconds_estimate is None:
-        return _("not known before a first run of this model here")
-    return _("about {time}, as fast as {run} was").format(
-        time=duration(plan.seconds_estimate), run=plan.seconds_from
-    )
-
-
-def _aligned(rows: Iterable[tuple[str, str]], width: int = 80) -> list[str]:
-    """Labels and values in two columns; values are wrapped at commas and spaces, wide characters counted as two."""
-    from rich.cells import cell_len
-
-    rows = list(rows)
-    label = max(cell_len(name) for name, _value in rows)
-    lines = []
-    for name, value in rows:
-        head = name + " " * (label - cell_len(name)) + "  "
-        for part in wrapped(value, width - label - 2):
-            lines.append((head + part).rstrip())
-            head = " " * (label + 2)
-    return lines
-
-
-def wrapped(text: str, width: int) -> list[str]:
-    """``text`` in lines of at most ``width`` cells, broken at spaces."""
-    from rich.cells import cell_len
-
-    lines = [""]
-    for word in text.split(" "):
-        longer = f"{lines[-1]} {word}" if lines[-1] else word
-        if cell_len(longer) <= width or not lines[-1]:
-            lines[-1] = longer
-        else:
-            lines.append(word)
-    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
 
 
 def _print_keys(args: Namespace) -> int:

@@ -7,7 +7,8 @@ import json
 import os
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tarot_tui.errors import BadInput, TarotError
@@ -45,6 +46,10 @@ def locate(name: str, say: Callable[[str], None] = print, root: Path | None = No
         return cached
     if name == EMBEDDED and embedded.folder().is_dir():
         return embedded.prepare(say)
+    if offline() and name != EMBEDDED:
+        raise BadInput(
+            _("{name} is not on this machine: 'tarot-tui models get {name}' fetches it.").format(name=name)
+        )
     if offline() or not reachable():
         if name == EMBEDDED:
             return embedded.prepare(say)
@@ -120,6 +125,19 @@ def offline() -> bool:
         os.environ.get(name, "").upper() in ("1", "ON", "YES", "TRUE")
         for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
     )
+
+
+@contextmanager
+def only_local() -> Iterator[None]:
+    """Within it nothing is downloaded, by child processes neither."""
+    before = os.environ.get("HF_HUB_OFFLINE")
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    try:
+        yield
+    finally:
+        del os.environ["HF_HUB_OFFLINE"]
+        if before is not None:
+            os.environ["HF_HUB_OFFLINE"] = before
 
 
 def reachable(seconds: float = REACH_SECONDS) -> bool:

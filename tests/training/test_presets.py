@@ -94,7 +94,8 @@ def test_check_knows_the_datasets_of_the_project(project, capsys):
     (project.recipes / "r.yaml").write_text("dataset: tarot_zh\n")
     at = ["--project", str(project.root)]
     assert main(["recipe", "check", *at]) == 2
-    assert "fix: dataset: tarot-zh" in capsys.readouterr().out
+    assert "fix: tarot-tui train r --project" in (out := capsys.readouterr().out)
+    assert "--set dataset=tarot-zh --dry-run" in out
     assert main(["recipe", "check", "--set", "dataset=tarot-zh", *at]) == 0
     assert "is a valid recipe" in capsys.readouterr().out
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -40,13 +41,17 @@ def test_a_plan_in_json_is_one_document(run):
     plan = json.loads(out)
     assert code == 0
     assert plan["samples"] == 9 and plan["steps"] == 9
-    assert {"weights", "lora", "activations", "logits", "context", "low", "high"} == set(plan["memory"])
+    parts = ("weights", "trainable", "gradients", "optimizer", "activations", "logits", "context")
+    assert sum(plan["memory"][part] for part in parts) == plan["memory"]["estimated"]
+    assert plan["memory"]["low"] < plan["memory_bytes"] < plan["memory"]["high"]
+    assert plan["tokens_seen"] == 3 * plan["tokens"] and plan["evaluations"] == []
 
 
 def test_cut_answers_are_refused_with_the_length_that_fits(run, cards):
     code, out, err = run("--set", "cutoff_len=40")
     assert code == 3
-    assert "9 of 9 answers lose their end at cutoff_len: 40" in out and "fix: cutoff_len: 64" in out
+    assert "9 of 9 answers lose their end at cutoff_len: 40" in out
+    assert f"fix: tarot-tui train tiny --set cutoff_len=40 --project {cards.root} --set cutoff_len=64" in out
     assert "Not started" in err
     assert not list(cards.jobs.iterdir())
     code, out, _err = run("--set", "cutoff_len=40", "--set", "allow_truncation=true", "--dry-run")
@@ -68,6 +73,29 @@ def test_a_wrong_request_is_one_sentence_and_exit_code_2(run, cards, words, says
     assert code == 2
     assert says in err and len(err.splitlines()) == 1
     assert not list(cards.jobs.iterdir())
+
+
+def test_everything_that_the_recipe_can_mend_is_one_command(run, cards, capsys):
+    _code, out, _err = run("tiny", "--dry-run", "--set", "cutoff_len=40", "--set", "learning_rate=0.5")
+    command = next(line for line in out.splitlines() if line.startswith("All of these at once: "))
+    words = shlex.split(command.partition(": ")[2])
+    assert {"cutoff_len=64", "learning_rate=2e-4"} <= set(words) and words[0] == "tarot-tui"
+    assert main(words[1:]) == 0
+    assert "FAIL" not in capsys.readouterr().out
+
+
+def test_a_check_of_a_recipe_finds_what_the_plan_finds_and_starts_nothing(cards, run, capsys):
+    at = ["recipe", "check", "tiny", "--project", str(cards.root)]
+    assert main(at) == 0
+    assert "is a valid recipe" in capsys.readouterr().out
+    assert main([*at, "--set", "cutoff_len=40", "--json"]) == 3
+    found = json.loads(capsys.readouterr().out)
+    assert found["valid"] and found["refused"]
+    planned = json.loads(run("tiny", "--dry-run", "--json", "--set", "cutoff_len=40")[1])
+    assert found["findings"] == planned["findings"]
+    # A base that is not here makes no recipe wrong.
+    assert main([*at, "--set", "model_name_or_path=who/knows"]) == 0
+    assert "models get who/knows" in capsys.readouterr().out
 
 
 def test_every_key_is_listed_with_its_default(run):

@@ -9,7 +9,7 @@ from tarot_tui.locale import N_
 VERBS = {
     "new": N_("begin a recipe, from a preset or with every key explained"),
     "show": N_("print what a recipe comes to, and what each value does"),
-    "check": N_("say what is wrong with a recipe, without planning it"),
+    "check": N_("say all that speaks against a recipe, and start nothing"),
     "import": N_("take over a LLaMA-Factory configuration or command, and mend it"),
     "presets": N_("list the recipes to start from"),
     "schema": N_("print the JSON schema of recipes, for your editor"),

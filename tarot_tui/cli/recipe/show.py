@@ -6,7 +6,8 @@ from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
 from tarot_tui.cli.output import emit, project_of
-from tarot_tui.cli.train import set_option, wrapped
+from tarot_tui.cli.plan_text import wrapped
+from tarot_tui.cli.train import set_option
 from tarot_tui.locale import _
 
 if TYPE_CHECKING:
