@@ -6,7 +6,7 @@ import codecs
 import os
 from pathlib import Path
 
-from tarot_tui.text import plain
+from tarot_tui.text import is_plain, plain
 
 _BLOCK = 64 * 1024
 #: The most that one line may take (a progress bar may rewrite itself for hours without a newline).
@@ -32,7 +32,7 @@ class Tail:
         lines = self._take(limit).split(b"\n")
         lines[0] = self._rest + lines[0]
         self._rest = _bounded(lines.pop())
-        return [_shown(line) for line in lines], _shown(self._rest, final=False)
+        return [shown(line) for line in lines], shown(self._rest, final=False)
 
     def at_end(self) -> bool:
         """Whether everything that is in the file has been read."""
@@ -76,7 +76,7 @@ def last_lines(path: Path, count: int, start: int = 0) -> list[str]:
     lines = data.split(b"\n")
     if not lines[-1]:
         lines.pop()
-    return [_shown(line) for line in lines[-count:]]
+    return [shown(line) for line in lines[-count:]]
 
 
 def start_of_last_lines(path: Path, count: int) -> int:
@@ -116,8 +116,9 @@ def _bounded(rest: bytes) -> bytes:
     return rest[rest.rfind(b"\r", 0, -1) + 1 :][-_LONGEST_LINE:]
 
 
-def _shown(line: bytes, *, final: bool = True) -> str:
+def shown(line: bytes, *, final: bool = True) -> str:
+    """What a line shows: the text behind its last carriage return, made harmless. Not ``final``: more may come."""
     last = line.rstrip(b"\r").rsplit(b"\r", 1)[-1]
     text = codecs.getincrementaldecoder("utf-8")("replace").decode(last, final)
-    # Almost every line is printable as it is, and saying so is a hundred times cheaper than cleaning it.
-    return text if text.isprintable() else plain(text)
+    # Almost every line is harmless as it is, and saying so is a hundred times cheaper than cleaning it.
+    return text if is_plain(text) else plain(text)
