@@ -23,11 +23,11 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> int:
-    """Write a recipe that begins with the run's adapter, and train it as a new run. ``--json`` as for ``train``.
+    """Write a recipe that begins with the run's adapter, or its whole model, and train it as a new run. ``--json`` as for ``train``.
 
     The optimiser begins anew; to go on exactly where a run was stopped is what ``resume`` does.
     """
-    from tarot_tui.export.launch import find_adapter
+    from tarot_tui.export.launch import find_weights
     from tarot_tui.jobs.find import resolve, slug
     from tarot_tui.project import safe_name
     from tarot_tui.training.engines.choice import engine_of
@@ -37,8 +37,8 @@ def run(args: Namespace) -> int:
     project = project_of(args)
     folder = resolve(project, args.run, "train")
     name = safe_name(args.name or f"{slug(folder)}-more", _("recipe"))
-    adapter, step = find_adapter(folder)
-    recipe = changed(continued(project, folder, adapter), args.overrides)
+    weights, step = find_weights(folder)
+    recipe = changed(continued(project, folder, weights), args.overrides)
     if step is not None:
         say(
             args,

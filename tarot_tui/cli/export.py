@@ -102,7 +102,7 @@ def _dry_run(args: Namespace, project: Project) -> int:
         base, adapters = _base(args, project), [parse_adapter(text) for text in args.adapters]
     else:
         trained = find_trained(resolve(project, args.run, "train"))
-        base, adapters = trained.base, [Weighted(trained.adapter)]
+        base, adapters = trained.base, [Weighted(trained.adapter)] if trained.adapter else []
     quants = check_quants(_quants(args)) or ([] if args.merge else [default_quant(base)])
     check(quants, _imatrix(args))
     found = preview(base, adapters, quants, args.merge)

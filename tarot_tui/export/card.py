@@ -107,11 +107,13 @@ def card(found: Subject, license_name: str, proven: bool = False) -> str:
 
 
 def _what(found: Subject) -> str:
+    full = found.request.get("finetuning_type") == "full"
+    how = "trained further, all of its weights" if full else "with a LoRA adapter merged into its weights"
     kinds = {
         "adapter": f"A LoRA adapter for `{found.base}`.",
-        "merged": f"`{found.base}` with a LoRA adapter merged into its weights.",
+        "merged": f"`{found.base}` {how}.",
         "gguf": f"GGUF files of `{found.base}`"
-        + (" with a LoRA adapter merged into its weights" if found.request else "")
+        + (f" {how}" if found.request else "")
         + ", for llama.cpp and Ollama: "
         + ", ".join(f"`{quant}`" for quant in found.facts.get("ggufs", {}))
         + ".",

@@ -29,10 +29,13 @@ SMALL = 1_000_000_000
 
 @dataclass(frozen=True)
 class Trained:
-    """What a run has to offer: its adapter, and ``step`` where that is only a checkpoint's; its base and request."""
+    """What a run has to offer: its adapter, and ``step`` where that is only a checkpoint's; its base and request.
+
+    Where every weight was trained there is no adapter, and ``base`` is the trained model itself.
+    """
 
     run: Path
-    adapter: Path
+    adapter: Path | None
     step: int | None
     base: Path
     request: dict[str, Any]
@@ -62,7 +65,7 @@ def launch(
     quants = check_quants(quants) or ([] if merge else [default_quant(trained.base)])
     request = {
         "run": run.name,
-        "adapter": trained.adapter.relative_to(run).as_posix(),
+        "adapter": trained.adapter.relative_to(run).as_posix() if trained.adapter else None,
         "step": trained.step,
         "base": str(trained.base),
         "quants": quants,
@@ -191,15 +194,17 @@ _CARRIED = ("model_name_or_path", "base_fingerprint", "dataset", "max_samples", 
 
 
 def find_trained(run: Path) -> Trained:
-    """The adapter of ``run``, or of its last whole checkpoint, and the base it belongs to.
+    """The adapter of ``run``, or of its last whole checkpoint, and the base it belongs to; or its whole model.
 
-    Raises BadInput when there is no adapter or the base is gone, Refused when the base has changed.
+    Raises BadInput when there is neither or the base is gone, Refused when the base has changed.
     """
     from tarot_tui.jobs.spec import read_spec
     from tarot_tui.training.base import check, fingerprint
 
     request = read_spec(run).get("request") or {}
-    adapter, step = find_adapter(run)
+    adapter, step = find_weights(run)
+    if request.get("finetuning_type") == "full":
+        return Trained(run, None, step, adapter, {**request, "base_fingerprint": fingerprint(adapter)})
     base = request.get("base")
     if not isinstance(base, str) or not Path(base).is_dir():
         raise BadInput(
@@ -217,10 +222,38 @@ def find_trained(run: Path) -> Trained:
     return Trained(run, adapter, step, Path(base), request)
 
 
+def find_weights(run: Path) -> tuple[Path, int | None]:
+    """The folder of what ``run`` has trained, an adapter or a whole model, and its step if it is only a checkpoint's.
+
+    Raises BadInput when nothing has been saved yet.
+    """
+    from tarot_tui.jobs.spec import read_spec
+
+    request = read_spec(run).get("request") or {}
+    return _whole_model(run) if request.get("finetuning_type") == "full" else find_adapter(run)
+
+
+def _whole_model(run: Path) -> tuple[Path, int | None]:
+    """The folder of a model that was trained whole, and the step where it is only a checkpoint."""
+    from tarot_tui.training.base import check
+    from tarot_tui.training.engines.checkpoints import last_complete, step_of
+
+    try:
+        return check(run.absolute()), None
+    except BadInput:
+        if checkpoint := last_complete(run):
+            return check(checkpoint.absolute()), step_of(checkpoint)
+        raise BadInput(
+            _("{run} has no model yet: wait until it has saved a checkpoint, or train it first.").format(
+                run=run.name
+            )
+        ) from None
+
+
 def find_adapter(run: Path) -> tuple[Path, int | None]:
     """The folder that holds the adapter of ``run``: its own, or its last whole checkpoint's, and that one's step.
 
-    Raises BadInput when nothing has been saved yet.
+    Raises BadInput when nothing has been saved yet, or the whole model was trained.
     """
     if all((run / name).is_file() for name in _ADAPTER):
         return run, None
@@ -237,6 +270,12 @@ def find_adapter(run: Path) -> tuple[Path, int | None]:
         # The trainer's state is written after the weights: a checkpoint with it is whole.
         if all((folder / name).is_file() for name in (*_ADAPTER, "trainer_state.json")):
             return folder, step
+    if (run / "model.safetensors").is_file():
+        raise BadInput(
+            _(
+                "{run} trained the whole model and has no adapter: 'tarot-tui export' makes a release of it."
+            ).format(run=run.name)
+        )
     raise BadInput(
         _("{run} has no adapter yet: wait until it has saved a checkpoint, or train it first.").format(
             run=run.name

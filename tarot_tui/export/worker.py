@@ -61,7 +61,7 @@ class Export:
     @property
     def adapters(self) -> list[Weighted]:
         """All that is merged in: the run's adapter or one of its checkpoints', or those that were named by folder."""
-        if self.request["run"]:
+        if self.request["adapter"]:
             return [Weighted(self.project.jobs / self.request["run"] / self.request["adapter"])]
         return [Weighted(Path(one["folder"]), one["weight"]) for one in self.request.get("adapters") or []]
 

@@ -153,7 +153,10 @@ def classify(ending: Ending) -> Verdict:
     """Judge an ending: ``finished`` only when the work says so, or its steps are done."""
     outcome = ending.result.get("outcome")
     if outcome == "finished":
-        return Verdict("finished")
+        early = one_line(
+            str(ending.result.get("reason") or ""), 400
+        )  # of work that was done before its last step
+        return Verdict("finished", "early" if early else "", early)
     if outcome == "stopped":
         return Verdict(
             "stopped", "stopped", _("Stopped as asked; its work is saved, resume goes on from there.")

@@ -188,7 +188,9 @@ def _left_behind(status: Status, result: dict[str, Any]) -> Status:
     outcome = result.get("outcome")
     if outcome in ("finished", "stopped"):
         reason = (
-            "" if outcome == "finished" else _("It saved its work and stopped: resume goes on from there.")
+            one_line(str(result.get("reason") or ""), 400)
+            if outcome == "finished"
+            else _("It saved its work and stopped: resume goes on from there.")
         )
         ended = _number(result.get("time"))
         return dataclasses.replace(status, state=outcome, cause="", reason=reason, ended=ended)

@@ -86,7 +86,9 @@ def _adapter(project: Project, release: Release) -> Path | None:
     if not release.run:
         named = release.facts.get("adapters") or []
         return Path(named[0]["folder"]) if named else None
-    folder = project.jobs / release.run / str(release.facts.get("adapter") or ".")
+    if release.facts.get("adapter") is None:  # every weight was trained
+        return None
+    folder = project.jobs / release.run / str(release.facts["adapter"])
     if not (folder / "adapter_config.json").is_file():
         raise BadInput(_("The adapter of {run} is gone: a proof compares with it.").format(run=release.run))
     return folder

@@ -16,6 +16,7 @@ from tarot_tui.jobs.spec import read_spec
 from tarot_tui.locale import _
 from tarot_tui.project import Project
 from tarot_tui.text import one_line
+from tarot_tui.training.presets import shown
 from tarot_tui.training.recipe import Recipe
 
 WEIGHTS = "adapter_model.safetensors"
@@ -24,15 +25,19 @@ CONFIG = "adapter_config.json"
 
 @dataclass(frozen=True)
 class Adapter:
-    """A LoRA adapter on disk. rank, alpha, dropout as in its configuration; base: the name of its base model.
+    """A LoRA adapter on disk. rank, alpha, dropout, rslora, dora and whole (modules beside LoRA) as in its configuration.
 
-    base_fingerprint: of the base that it was trained on; empty when no run of ours says so.
+    base: the name of its base model. base_fingerprint: of the base that it was trained on; empty when no run of ours
+    says so.
     """
 
     folder: Path
     rank: int
     alpha: float
     dropout: float
+    rslora: bool
+    dora: bool
+    whole: list[str]
     base: str
     base_fingerprint: str
 
@@ -64,6 +69,9 @@ def read_adapter(folder: Path) -> Adapter:
             rank=int(config["r"]),
             alpha=float(config["lora_alpha"]),
             dropout=float(config.get("lora_dropout") or 0.0),
+            rslora=bool(config.get("use_rslora")),
+            dora=bool(config.get("use_dora")),
+            whole=sorted(map(str, config.get("modules_to_save") or [])),
             base=one_line(str(config.get("base_model_name_or_path") or "")),
             base_fingerprint=_fingerprint(folder),
         )
@@ -93,25 +101,38 @@ def findings(adapter: Adapter, recipe: Recipe, base_fingerprint: str) -> Iterato
                 base=adapter.base or "?"
             ),
         )
-    if adapter.rank != recipe.lora_rank:
-        yield _must_agree("lora_rank", adapter.rank)
-    if adapter.alpha != recipe.alpha:
-        yield _must_agree("lora_alpha", adapter.alpha)
+    asked = {
+        "lora_rank": recipe.lora_rank,
+        "lora_alpha": recipe.alpha,
+        "use_rslora": recipe.use_rslora,
+        "use_dora": recipe.use_dora,
+        "additional_target": sorted(recipe.additional_target),
+    }
+    for key, value in asked.items():
+        if (fixed := values_of(adapter)[key]) != value:
+            yield _must_agree(key, shown(fixed))
 
 
 def values_of(adapter: Adapter) -> dict[str, Any]:
     """The keys of a recipe that an adapter fixes."""
-    return {"lora_rank": adapter.rank, "lora_alpha": round(adapter.alpha), "lora_dropout": adapter.dropout}
+    return {
+        "lora_rank": adapter.rank,
+        "lora_alpha": round(adapter.alpha),
+        "lora_dropout": adapter.dropout,
+        "use_rslora": adapter.rslora,
+        "use_dora": adapter.dora,
+        "additional_target": adapter.whole,
+    }
 
 
-def _must_agree(key: str, value: float) -> Finding:
+def _must_agree(key: str, value: str) -> Finding:
     return Finding(
         f"adapter.{key}",
         "error",
-        _("The adapter was made with {key} {value:g}, which cannot be changed any more.").format(
-            key=key, value=value
+        _("The adapter was made with {key} {value}, which cannot be changed any more.").format(
+            key=key, value=value or "–"
         ),
-        fix=f"{key}: {value:g}",
+        fix=f"{key}: {value}".rstrip(),
     )
 
 

@@ -30,13 +30,16 @@ def recipe_of(folder: Path) -> Recipe:
         raise BadInput(_("{file}: the recipe in it is damaged.").format(file=folder / files.SPEC)) from None
 
 
-def continued(project: Project, run: Path, adapter: Path) -> Recipe:
-    """The recipe of ``run``, beginning with its adapter in the folder ``adapter`` (the run's own, or a checkpoint's).
+def continued(project: Project, run: Path, weights: Path) -> Recipe:
+    """The recipe of ``run``, beginning with what it has trained, in the folder ``weights`` (its own, or a checkpoint's).
 
-    Raises BadInput when there is no usable adapter.
+    Raises BadInput when that should be an adapter and is none.
     """
-    fixed = values_of(read_adapter(adapter))
-    return recipe_of(run).model_copy(update={**fixed, "adapter_name_or_path": project.relative(adapter)})
+    recipe, place = recipe_of(run), project.relative(weights)
+    if recipe.finetuning_type == "full":
+        return recipe.model_copy(update={"model_name_or_path": place})
+    fixed = values_of(read_adapter(weights))
+    return recipe.model_copy(update={**fixed, "adapter_name_or_path": place})
 
 
 def save_recipe(project: Project, recipe: Recipe, name: str) -> Path:

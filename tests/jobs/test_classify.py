@@ -204,6 +204,11 @@ def test_a_signal_is_named(ending, words):
         (Ending(exit_code=0, step=9, total=10, result={"outcome": "stopped"}), "stopped", "stopped"),
         (Ending(exit_code=0, step=9, total=10, asked="stop"), "stopped", "stopped"),
         (Ending(exit_code=1, result={"outcome": "finished"}), "finished", ""),
+        (
+            Ending(exit_code=0, result={"outcome": "finished", "reason": "Early."}, total=9),
+            "finished",
+            "early",
+        ),
         (Ending(signal=9, asked="stop", forced=True), "stopped", "forced"),
         (
             Ending(exit_code=1, asked="stop", log=traceback("OSError: [Errno 28] No space left")),
@@ -218,7 +223,7 @@ def test_a_signal_is_named(ending, words):
 def test_finished_is_only_what_is_done(ending, state, cause):
     verdict = classify(ending)
     assert (verdict.state, verdict.cause) == (state, cause)
-    assert (verdict.reason == "") == (state == "finished")
+    assert (verdict.reason == "") == (state == "finished" and not cause)
 
 
 def test_escape_sequences_in_an_error_do_not_reach_the_reason():

@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from safetensors.numpy import load_file
 
 from tarot_tui.training.launch import make_job
 from tarot_tui.training.plan import plan_in_child

@@ -8,6 +8,7 @@ itself.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 import warnings
@@ -78,7 +79,7 @@ def main() -> None:
         print(_("Going on after step {step}.").format(step=step_of(checkpoint)), flush=True)
     begun = time.monotonic()
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    conclude(trainer, recipe, folder, time.monotonic() - begun)
+    conclude(trainer, recipe, base, folder, time.monotonic() - begun)
     # Whoever leaves before rank 0 has saved and said how it ended would be taken for fallen.
     trainer.accelerator.wait_for_everyone()
 
@@ -129,7 +130,7 @@ def make_trainer(
     return trainer
 
 
-def conclude(trainer: RecipeTrainer, recipe: Recipe, folder: Path, seconds: float) -> bool:
+def conclude(trainer: RecipeTrainer, recipe: Recipe, base: Path, folder: Path, seconds: float) -> bool:
     """Save the result if every step is done, or as many as were of use, and say how the run ended; whether it finished."""
     state = trainer.state
     early = next((one.reason for one in trainer.callback_handler.callbacks if isinstance(one, EarlyStop)), "")
@@ -139,6 +140,8 @@ def conclude(trainer: RecipeTrainer, recipe: Recipe, folder: Path, seconds: floa
         return False
     if recipe.finetuning_type == "full":
         as_its_base(trainer)
+        for terms in base.glob("LICENSE*"):  # which go with the weights
+            shutil.copyfile(terms, folder / terms.name)
     trainer.save_model(str(folder))
     losses = [entry["loss"] for entry in state.log_history if "loss" in entry]
     facts = {"reason": early} if early else {}
