@@ -1,4 +1,4 @@
-"""Where a base model lies: a folder, the hub's cache, the hub itself, or the embedded one."""
+"""Where a base model lies: a folder, the hub's cache, the hub itself (or ModelScope), or the embedded one."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tarot_tui.errors import BadInput, TarotError
 from tarot_tui.locale import _
 from tarot_tui.text import one_line
-from tarot_tui.training import embedded
+from tarot_tui.training import embedded, modelscope
 
 EMBEDDED = embedded.NAME
 
@@ -50,6 +50,9 @@ def locate(name: str, say: Callable[[str], None] = print, root: Path | None = No
         raise BadInput(
             _("{name} is not on this machine: 'tarot-tui models get {name}' fetches it.").format(name=name)
         )
+    if modelscope.wanted() and name != EMBEDDED:
+        say(_("Downloading {name} from ModelScope …").format(name=name))
+        return check(modelscope.fetch(name, PATTERNS))
     if offline() or not reachable():
         if name == EMBEDDED:
             return embedded.prepare(say)
@@ -162,15 +165,17 @@ def reachable(seconds: float = REACH_SECONDS) -> bool:
 
 
 def in_cache(name: str) -> Path | None:
-    """The folder of ``name`` in the hub's cache, if all of it is there."""
+    """The folder of ``name`` in the hub's cache or in ModelScope's, if all of it is there."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
-    try:
+    # Half a download counts as none: going on with it is the hub client's work.
+    with suppress(LocalEntryNotFoundError, BadInput):
         return check(Path(snapshot_download(name, local_files_only=True, allow_patterns=PATTERNS)))
-    except (LocalEntryNotFoundError, BadInput):
-        # Half a download counts as none: going on with it is the hub client's work.
-        return None
+    with suppress(BadInput):
+        other = modelscope.in_cache(name)
+        return check(other) if other else None
+    return None
 
 
 def _download(name: str, say: Callable[[str], None]) -> Path:
