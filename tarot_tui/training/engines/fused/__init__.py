@@ -58,7 +58,8 @@ def fuse(model: nn.Module, *, rows: bool, modules: bool = True) -> Fused:
     if rows and not segments.fits(causal):
         left.append(_("Batches are padded: this model's attention cannot keep several texts of a row apart."))
         rows = False
-    if rows:
+    # FlashAttention sees by itself where positions begin anew.
+    if rows and not causal.config._attn_implementation.startswith("flash"):
         causal.set_attn_implementation(segments.NAME)
     causal.forward = MethodType(_forward(head), causal)
     return Fused(head is not None, rows, lora, mlps, norms, left)
@@ -67,7 +68,7 @@ def fuse(model: nn.Module, *, rows: bool, modules: bool = True) -> Fused:
 def _forward(head: Head | None) -> Any:
     """The forward pass of the class, and instead of it, where there are labels and a known head, the loss alone.
 
-    cu_seq_lens_q: where the texts of a row begin and end, in transformers' words for FlashAttention.
+    lengths: of the texts of a row, (texts,); None where there is a text a row.
     """
 
     def forward(
@@ -75,11 +76,11 @@ def _forward(head: Head | None) -> Any:
         input_ids: torch.Tensor | None = None,
         labels: torch.Tensor | None = None,
         num_items_in_batch: torch.Tensor | int | None = None,
-        cu_seq_lens_q: torch.Tensor | None = None,
+        lengths: torch.Tensor | None = None,
         **kwargs: Any,
     ) -> Any:
         whole = type(self).forward
-        with segments.row(cu_seq_lens_q):
+        with segments.row(lengths):
             if labels is None:
                 return whole(self, input_ids=input_ids, **kwargs)
             if head is None or "shift_labels" in kwargs:

@@ -1,4 +1,4 @@
-"""Causal attention of one text as one autograd node, some queries at a time.
+"""Causal attention of texts in a row as one autograd node, some queries at a time.
 
 The scores of a block fit the processor's cache, and only the past is looked at. They are computed again in the
 backward pass, so nothing as long as the square of the text is ever kept (Dao et al., arXiv:2205.14135, §3.1). On
@@ -8,7 +8,7 @@ fp32; products are rounded to the precision of the inputs, as in transformers' e
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,47 +29,73 @@ class Rule:
 
 
 class CausalAttention(torch.autograd.Function):
-    """softmax(scale × Q Kᵀ) V, where a token sees itself and what is before it.
+    """softmax(scale × Q Kᵀ) V over a row of texts, where a token sees itself and what is before it in its text.
 
-    q (heads, length, width); k, v (kv_heads, length, width): each is shared by a group of heads. → (heads, length, width)
+    q (heads, tokens, width); k, v (kv_heads, tokens, width), each shared by a group of heads; ``boundaries`` from 0 to
+    the number of tokens. → (tokens, heads, width)
     """
 
     @staticmethod
-    def forward(ctx: Any, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, rule: Rule) -> torch.Tensor:
+    def forward(
+        ctx: Any, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, boundaries: Sequence[int], rule: Rule
+    ) -> torch.Tensor:
         """Keeps only its inputs."""
         ctx.save_for_backward(q, k, v)
-        ctx.rule = rule
-        result = q.new_empty(*q.shape[:-1], v.shape[-1])
-        grouped, out = _grouped(q, k), _grouped(result, k)
-        for block in _blocks(q, rule):
-            shares, _bent = _shares(grouped, k, block, rule)
-            found = torch.bmm(shares.to(v.dtype), v[:, block.keys])
-            out[:, :, block.queries] = found.view(*out.shape[:2], -1, out.shape[-1])
+        ctx.boundaries, ctx.rule = boundaries, rule
+        result = q.new_empty(q.shape[1], q.shape[0], v.shape[-1])
+        by_head = result.transpose(0, 1)
+        for text in map(slice, boundaries, boundaries[1:]):
+            _forward(q[:, text], k[:, text].contiguous(), v[:, text].contiguous(), by_head[:, text], rule)
         return result
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        """Block by block; what several blocks give to one key is summed up in fp32."""
+        """Text by text, block by block."""
         q, k, v = ctx.saved_tensors
-        rule = ctx.rule
-        of_q, of_k, of_v = torch.empty_like(q), k.new_zeros(k.shape, dtype=torch.float32), None
-        of_v = v.new_zeros(v.shape, dtype=torch.float32)
-        grouped, gradient, into = _grouped(q, k), _grouped(gradients[0], k), _grouped(of_q, k)
-        for block in _blocks(q, rule):
-            shares, bent = _shares(grouped, k, block, rule)
-            shares = shares.to(v.dtype)
-            found = _rows(gradient, block)
-            of_v[:, block.keys] += torch.bmm(shares.transpose(1, 2), found)
-            of_shares = torch.bmm(found, v[:, block.keys].transpose(1, 2))
-            of_scores = torch._softmax_backward_data(of_shares, shares, -1, shares.dtype)
-            if bent is not None:
-                of_scores = of_scores * (1 - (bent / rule.cap).square()).to(of_scores.dtype)
-            of_block = _scaled(of_scores, k[:, block.keys], rule.scale)
-            into[:, :, block.queries] = of_block.view(*into.shape[:2], -1, into.shape[-1])
-            of_k[:, block.keys].add_(
-                torch.bmm(of_scores.transpose(1, 2), _rows(grouped, block)), alpha=rule.scale
+        found = gradients[0].transpose(0, 1)
+        # As they lie in memory, so that whoever made them of rows of tokens need not turn them round.
+        of_q, of_k, of_v = (torch.empty_like(part) for part in (q, k, v))
+        for text in map(slice, ctx.boundaries, ctx.boundaries[1:]):
+            into = (of_q[:, text], of_k[:, text], of_v[:, text])
+            _backward(
+                found[:, text], q[:, text], k[:, text].contiguous(), v[:, text].contiguous(), into, ctx.rule
             )
-        return of_q, of_k.to(k.dtype), of_v.to(v.dtype), None
+        return of_q, of_k, of_v, None, None
+
+
+def _forward(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, into: torch.Tensor, rule: Rule) -> None:
+    """One text; the result goes ``into`` (heads, length, width)."""
+    grouped, out = _grouped(q, k), _grouped(into, k)
+    for block in _blocks(q, rule):
+        shares, _bent = _shares(grouped, k, block, rule)
+        found = torch.bmm(shares.to(v.dtype), v[:, block.keys])
+        out[:, :, block.queries] = found.view(*out.shape[:2], -1, out.shape[-1])
+
+
+def _backward(
+    gradient: torch.Tensor,
+    q: torch.Tensor,
+    k: torch.Tensor,
+    v: torch.Tensor,
+    into: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
+    rule: Rule,
+) -> None:
+    """One text; the gradients of q, k and v go ``into``. What several blocks give to one key is summed up in fp32."""
+    of_k, of_v = (torch.zeros_like(part, dtype=torch.float32) for part in (k, v))
+    grouped, gradient, of_q = _grouped(q, k), _grouped(gradient, k), _grouped(into[0], k)
+    for block in _blocks(q, rule):
+        shares, bent = _shares(grouped, k, block, rule)
+        shares, queries, found = shares.to(v.dtype), _rows(grouped, block), _rows(gradient, block)
+        of_v[:, block.keys] += torch.bmm(shares.transpose(1, 2), found)
+        of_shares = torch.bmm(found, v[:, block.keys].transpose(1, 2))
+        of_scores = torch._softmax_backward_data(of_shares, shares, -1, shares.dtype)
+        if bent is not None:
+            of_scores = of_scores * (1 - (bent / rule.cap).square()).to(of_scores.dtype)
+        of_queries = _scaled(of_scores, k[:, block.keys], rule.scale)
+        of_q[:, :, block.queries] = of_queries.view(*of_q.shape[:2], -1, of_q.shape[-1])
+        of_k[:, block.keys].add_(torch.bmm(of_scores.transpose(1, 2), queries), alpha=rule.scale)
+    into[1].copy_(of_k)
+    into[2].copy_(of_v)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from itertools import pairwise
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -47,9 +47,9 @@ def fits(model: nn.Module) -> bool:
 
 
 @contextmanager
-def row(boundaries: torch.Tensor | None) -> Iterator[None]:
-    """While it lasts, models see rows of texts whose ``boundaries`` are (texts + 1,) from 0 to the row's length."""
-    token = _row.set(boundaries)
+def row(lengths: torch.Tensor | None) -> Iterator[None]:
+    """While it lasts, the model sees a row of texts of these ``lengths``, (texts,); None for a text a row."""
+    token = _row.set(None if lengths is None else nn.functional.pad(lengths.cumsum(0), (1, 0)).int())
     try:
         yield
     finally:
@@ -78,19 +78,24 @@ def attention(
     rule = Rule(scaling or query.shape[-1] ** -0.5, sliding_window or 0, softcap or 0.0)
     # Rotary embeddings may be computed in more than the model's precision.
     query, key, value = (part[0].to(value.dtype) for part in (query, key, value))
-    if query.is_cuda and not rule.cap:
-        return _on_cuda(query, key, value, attention_mask, rule).unsqueeze(0), None
-    found = [
-        CausalAttention.apply(query[:, begin:end], key[:, begin:end], value[:, begin:end], rule)
-        for begin, end in pairwise(attention_mask.tolist())
-    ]
-    return torch.cat(found, dim=1).transpose(0, 1).unsqueeze(0), None
+    if query.is_cuda and not rule.cap and _has_kernel(query.device, value.dtype):
+        return _in_one_kernel(query, key, value, attention_mask, rule).unsqueeze(0), None
+    return CausalAttention.apply(query, key, value, attention_mask.tolist(), rule).unsqueeze(0), None
 
 
-def _on_cuda(
+def _has_kernel(device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether torch's own FlashAttention for rows of texts can be used: from torch 2.10 and Ampere on."""
+    return (
+        find_spec("torch.nn.attention.varlen") is not None
+        and dtype in (torch.bfloat16, torch.float16)
+        and torch.cuda.get_device_capability(device) >= (8, 0)
+    )
+
+
+def _in_one_kernel(
     query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, boundaries: torch.Tensor, rule: Rule
 ) -> torch.Tensor:
-    """(tokens, heads, width), all texts in one kernel."""
+    """(tokens, heads, width), all texts at once."""
     from torch.nn.attention.varlen import varlen_attn
 
     longest = _longest(boundaries)
