@@ -15,7 +15,7 @@ from tarot_tui.locale import _
 
 def prepare_report(report_to: str, folder: Path) -> None:
     """Tell the tool ``report_to`` what it asks the environment, for the run in ``folder``."""
-    os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(folder / "runs"))
+    os.environ["TENSORBOARD_LOGGING_DIR"] = str(folder / "runs")
     if report_to == "wandb":
         _wandb(folder)
 

@@ -1,0 +1,96 @@
+"""What is done with the measured loss: a run that finishes early, the best checkpoint as the result, curves elsewhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+
+import pytest
+
+from tarot_tui.jobs.classify import Ending, classify
+from tarot_tui.training.engines.reporting import prepare_report
+from tarot_tui.training.launch import make_job
+from tarot_tui.training.packages import missing
+from tarot_tui.training.plan import plan_in_child
+
+
+@pytest.fixture
+def overfit(cards, tiny_recipe, train_here):
+    """Trains until what is held out gets worse, with one measurement and checkpoint a step; the run's folder."""
+
+    def run(**changes):
+        recipe = tiny_recipe(
+            num_train_epochs=6, learning_rate=5e-2, val_size=3, save_steps=1, save_total_limit=2, **changes
+        )
+        job = make_job(cards, recipe, plan_in_child(cards, recipe), "overfit")
+        train_here(job)
+        return job
+
+    return run
+
+
+def test_it_finishes_early_with_the_best_checkpoint_as_its_result(overfit, metrics):
+    job = overfit(early_stopping_steps=2, load_best_model_at_end=True)
+    measured = {line["current_steps"]: line["eval_loss"] for line in metrics(job) if "eval_loss" in line}
+    best = min(measured, key=measured.__getitem__)
+    result = json.loads((job / "result.json").read_text())
+    total = metrics(job)[-1]["total_steps"]
+    assert result["outcome"] == "finished" and result["step"] == best + 2 == max(measured) < total
+    verdict = classify(Ending(exit_code=0, result=result, step=result["step"], total=total))
+    assert verdict.state == "finished" and f"after step {best + 2} of {total}" in verdict.reason
+    served = (job / "adapter_model.safetensors").read_bytes()
+    assert served == (job / f"checkpoint-{best}" / "adapter_model.safetensors").read_bytes()
+    assert served != (job / f"checkpoint-{best + 2}" / "adapter_model.safetensors").read_bytes()
+
+
+def test_a_resumed_run_finishes_early_at_the_same_step(overfit, metrics, train_here):
+    job = overfit(early_stopping_steps=2)
+    whole = [line.get("eval_loss") for line in metrics(job)]
+    steps = sorted(int(path.name[11:]) for path in job.glob("checkpoint-*"))
+    for name in ("adapter_model.safetensors", "result.json"):
+        (job / name).unlink()
+    shutil.rmtree(job / f"checkpoint-{steps[-1]}")
+    train_here(job)
+    assert [line.get("eval_loss") for line in metrics(job)] == whole
+    assert json.loads((job / "result.json").read_text())["step"] == steps[-1]
+
+
+def test_curves_go_to_tensorboard(cards, tiny_recipe, train_here):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    recipe = tiny_recipe(report_to="tensorboard", num_train_epochs=1)
+    plan = plan_in_child(cards, recipe)
+    job = make_job(cards, recipe, plan, "curves")
+    train_here(job)
+    events = EventAccumulator(str(job / "runs")).Reload()
+    assert [point.step for point in events.Scalars("train/loss")] == list(range(1, plan.steps + 1))
+
+
+@pytest.mark.parametrize(
+    ("changes", "module", "command"),
+    [
+        ({"report_to": "wandb"}, "wandb", "pip install wandb"),
+        ({"report_to": "trackio"}, "trackio", "pip install trackio"),
+        ({"flash_attn": "fa2"}, "flash_attn", "pip install flash-attn"),
+    ],
+)
+def test_a_missing_package_is_said_in_the_plan_with_the_command_that_brings_it(
+    tiny_recipe, monkeypatch, changes, module, command
+):
+    monkeypatch.setitem(sys.modules, module, None)  # as if it were not installed
+    (found,) = missing(tiny_recipe(**changes))
+    assert found.severity == "error" and found.fix.startswith(command)
+
+
+def test_without_a_login_curves_for_wandb_stay_in_the_runs_folder(tmp_path, monkeypatch, capsys):
+    for name in ("API_KEY", "MODE", "PROJECT", "DIR", "RUN_ID", "RESUME", "DISABLE_CODE", "SILENT"):
+        name = f"WANDB_{name}"
+        monkeypatch.setenv(name, "")  # so that it is put back afterwards
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("NETRC", str(tmp_path / "none"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    prepare_report("wandb", tmp_path / "project" / "jobs" / "run")
+    assert os.environ["WANDB_MODE"] == "offline" and os.environ["WANDB_PROJECT"] == "project"
+    assert "wandb sync" in capsys.readouterr().out
