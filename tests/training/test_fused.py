@@ -81,7 +81,7 @@ def test_the_loss_in_chunks_is_the_loss_of_whole_logits(monkeypatch, cap, scale,
     scores = head(hidden) * scale
     scores = torch.tanh(scores / cap) * cap if cap else scores
     plain = nn.functional.cross_entropy(scores, targets, reduction="sum")
-    fused = CrossEntropy.apply(hidden, targets, Head(head, scale, cap))
+    fused = CrossEntropy.apply(hidden, targets, head.weight, head.bias, Head(head, scale, cap))
     assert fused.item() == pytest.approx(plain.item(), rel=1e-6)
     assert close(*torch.autograd.grad(fused / 7, hidden), *torch.autograd.grad(plain / 7, hidden))
 

@@ -27,10 +27,12 @@ from tarot_tui.text import duration
 from tarot_tui.training.base import check, fingerprint
 from tarot_tui.training.encode import load_tokenizer
 from tarot_tui.training.engines.arguments import arguments
-from tarot_tui.training.engines.batches import Collator, gives_chosen_logits
+from tarot_tui.training.engines.asking import compare
+from tarot_tui.training.engines.batches import Collator, RowCollator, gives_chosen_logits
 from tarot_tui.training.engines.callbacks import BetweenLogs, EarlyStop, Requests, TrainerLog
 from tarot_tui.training.engines.checkpoints import last_complete, step_of
 from tarot_tui.training.engines.even import EvenTrainer, Padded
+from tarot_tui.training.engines.kernels import fit
 from tarot_tui.training.engines.model import as_its_base, first_adapter, load_model, plain
 from tarot_tui.training.engines.reporting import prepare_report
 from tarot_tui.training.engines.trainer import RecipeTrainer
@@ -79,7 +81,9 @@ def main() -> None:
         print(_("Going on after step {step}.").format(step=step_of(checkpoint)), flush=True)
     begun = time.monotonic()
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    conclude(trainer, recipe, base, folder, time.monotonic() - begun)
+    finished = conclude(trainer, recipe, base, folder, time.monotonic() - begun)
+    if finished and worker.rank() == 0:
+        compare(trainer, tokenizer, samples, recipe, base, folder)
     # Whoever leaves before rank 0 has saved and said how it ended would be taken for fallen.
     trainer.accelerator.wait_for_everyone()
 
@@ -104,6 +108,8 @@ def make_trainer(
     """The Trainer of a run whose ``output_dir`` is ``folder``."""
     prepare_report(recipe.report_to, folder.absolute())
     cpu = request["device"]["kind"] == "cpu"
+    made = fit(model, recipe, cpu=cpu)
+    answers_only = not made.loss and gives_chosen_logits(plain(model))
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
     several = worker.processes() > 1
     trainer = (EvenTrainer if several else RecipeTrainer)(
@@ -119,7 +125,7 @@ def make_trainer(
         loraplus_lr_ratio=recipe.loraplus_lr_ratio,
         train_dataset=Padded(samples.train) if several else samples.train,
         eval_dataset=samples.evaluation or None,
-        data_collator=Collator(pad or 0, answers_only=gives_chosen_logits(plain(model))),
+        data_collator=RowCollator(answers_only) if made.rows else Collator(pad or 0, answers_only),
         processing_class=tokenizer,
         callbacks=[TrainerLog(folder / files.METRICS), Requests()],
     )

@@ -6,6 +6,7 @@ accelerate, DDP, FSDP and DeepSpeed see what they always saw. Whatever is not kn
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import MethodType
 from typing import Any
@@ -34,39 +35,39 @@ class Fused:
     left: list[str] = field(default_factory=list)
 
 
-def fuse(model: nn.Module, *, rows: bool, modules: bool = True) -> Fused:
+def fuse(model: nn.Module, *, rows: bool, ours: bool = True) -> Fused:
     """Fuse what can be in ``model``, a causal language model of transformers or peft's wrapper of one.
 
-    rows: whether batches shall be rows of texts, if the model can. modules: whether to touch LoRA, MLPs and norms;
-    not where other kernels already have.
+    rows: whether batches shall be rows of texts, if the model can. ours: whether to touch its modules and its loss; not
+    where other kernels already have.
     """
     causal = model.get_base_model() if hasattr(model, "get_base_model") else model
     left = []
     lora = unfused = mlps = norms = 0
-    if modules:
+    head = None
+    if ours:
         lora, unfused = fuse_lora(model) if causal is not model else (0, 0)
-        mlps, norms = fuse_mlps(causal), fuse_norms(causal)
+        mlps, norms, head = fuse_mlps(causal), fuse_norms(causal), head_of(causal)
+        if head is None:
+            left.append(_("The loss is computed from whole logits: this model's head is trained or unknown."))
     if unfused:
         left.append(
             _("{count} LoRA layers are computed by peft: they have dropout, DoRA or another variant.").format(
                 count=unfused
             )
         )
-    head = head_of(causal)
-    if head is None:
-        left.append(_("The loss is computed from whole logits: this model's head is trained or unknown."))
     if rows and not segments.fits(causal):
         left.append(_("Batches are padded: this model's attention cannot keep several texts of a row apart."))
         rows = False
     # FlashAttention sees by itself where positions begin anew.
     if rows and not causal.config._attn_implementation.startswith("flash"):
         causal.set_attn_implementation(segments.NAME)
-    causal.forward = MethodType(_forward(head), causal)
-    return Fused(head is not None, rows, lora, mlps, norms, left)
+    causal.forward = MethodType(_forward(causal.forward, head), causal)
+    return Fused(head is not None or not ours, rows, lora, mlps, norms, left)
 
 
-def _forward(head: Head | None) -> Any:
-    """The forward pass of the class, and instead of it, where there are labels and a known head, the loss alone.
+def _forward(whole: Callable[..., Any], head: Head | None) -> Callable[..., Any]:
+    """The forward pass ``whole``, and instead of it, where there are labels and a known head, the loss alone.
 
     lengths: of the texts of a row, (texts,); None where there is a text a row.
     """
@@ -79,13 +80,12 @@ def _forward(head: Head | None) -> Any:
         lengths: torch.Tensor | None = None,
         **kwargs: Any,
     ) -> Any:
-        whole = type(self).forward
         with segments.row(lengths):
             if labels is None:
-                return whole(self, input_ids=input_ids, **kwargs)
+                return whole(input_ids=input_ids, **kwargs)
             if head is None or "shift_labels" in kwargs:
                 return whole(
-                    self, input_ids=input_ids, labels=labels, num_items_in_batch=num_items_in_batch, **kwargs
+                    input_ids=input_ids, labels=labels, num_items_in_batch=num_items_in_batch, **kwargs
                 )
             found = self.base_model(input_ids=input_ids, use_cache=False, **kwargs)
         from transformers.modeling_outputs import CausalLMOutputWithPast

@@ -68,9 +68,13 @@ def _forward(self: Any, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Ten
     if self.disable_adapters or self.merged or args or kwargs or len(self.active_adapters) != 1:
         return type(self).forward(self, x, *args, **kwargs)
     (name,) = self.active_adapters
-    return LoraLinear.apply(
-        x, self.lora_A[name].weight, self.lora_B[name].weight, self.base_layer, self.scaling[name]
-    )
+    kind = x.device.type
+    if torch.is_autocast_enabled(kind):
+        x = x.to(torch.get_autocast_dtype(kind))
+    with torch.autocast(kind, enabled=False):  # inside the node everything has this one precision
+        return LoraLinear.apply(
+            x, self.lora_A[name].weight, self.lora_B[name].weight, self.base_layer, self.scaling[name]
+        )
 
 
 def _is_plain(layer: Any) -> bool:

@@ -31,10 +31,6 @@ class Head:
     scale: float
     cap: float
 
-    def scores(self, hidden: torch.Tensor) -> torch.Tensor:
-        """(positions, vocabulary) in fp32, of (positions, width)."""
-        return self.bend(self.linear(hidden).float())
-
     def bend(self, scores: torch.Tensor) -> torch.Tensor:
         """Scale and cap in place."""
         if self.scale != 1:
@@ -45,19 +41,25 @@ class Head:
 class CrossEntropy(torch.autograd.Function):
     """Sum over positions of ``-log softmax(scores)[target]``.
 
-    hidden (positions, width); targets (positions,). The head must be frozen: only hidden gets a gradient.
+    hidden (positions, width); targets (positions,); weight, bias: of the head, which must be frozen: only hidden gets a gradient.
     """
 
     @staticmethod
-    def forward(ctx: Any, hidden: torch.Tensor, targets: torch.Tensor, head: Head) -> torch.Tensor:
+    def forward(
+        ctx: Any,
+        hidden: torch.Tensor,
+        targets: torch.Tensor,
+        weight: torch.Tensor,
+        bias: torch.Tensor | None,
+        head: Head,
+    ) -> torch.Tensor:
         """Keeps the gradient of hidden, in its own precision."""
-        weight = head.linear.weight
         total = torch.zeros((), dtype=torch.float32, device=hidden.device)
         gradient = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
         size = max(_CHUNK_BYTES.get(hidden.device.type, 256 << 20) // (4 * weight.shape[0]), 16)
         for begin in range(0, len(hidden), size):
             part = slice(begin, begin + size)
-            scores = head.scores(hidden[part])
+            scores = head.bend(nn.functional.linear(hidden[part], weight, bias).float())
             slope = 1 - (scores / head.cap).square() if head.cap and gradient is not None else None
             wanted = targets[part].unsqueeze(1)
             said = scores.gather(1, wanted)
@@ -77,7 +79,7 @@ class CrossEntropy(torch.autograd.Function):
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         """All that is left to do is to scale."""
         (gradient,) = ctx.saved_tensors
-        return gradient * gradients[0].to(gradient.dtype), None, None
+        return gradient * gradients[0].to(gradient.dtype), None, None, None, None
 
 
 def head_of(causal: nn.Module) -> Head | None:
@@ -101,8 +103,10 @@ def loss_of(head: Head, hidden: torch.Tensor, labels: torch.Tensor, count: Any) 
     """
     targets = labels[:, 1:].reshape(-1)
     kept = (targets != IGNORED).nonzero().squeeze(1)
-    hidden = hidden[:, :-1].reshape(-1, hidden.shape[-1])[kept].to(head.linear.weight.dtype)
-    total = CrossEntropy.apply(hidden, targets[kept], head)
+    # Read once and not called: where DeepSpeed has the weight in pieces, it is whole from here to the end of this pass.
+    weight, bias = head.linear.weight, head.linear.bias
+    hidden = hidden[:, :-1].reshape(-1, hidden.shape[-1])[kept].to(weight.dtype)
+    total = CrossEntropy.apply(hidden, targets[kept], weight, bias, head)
     if count is None:
         count = max(len(kept), 1)
     return total / (count.to(total.device) if torch.is_tensor(count) else count)
