@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import errno
-import gettext
 import importlib
 import os
 import sys
@@ -14,13 +13,13 @@ from pathlib import Path
 
 from tarot_tui import __version__
 from tarot_tui.errors import TarotError
-from tarot_tui.locale import CATALOGUES, DOMAIN, LANGUAGES, N_, _, set_language
+from tarot_tui.locale import LANGUAGES, N_, _, speak
 
 #: verb → what it does. Its module is ``tarot_tui.cli.<verb>`` with ``arguments(parser)`` and ``run(args) -> int``.
 VERBS = {
     "init": N_("make a project folder"),
     "login": N_("give this machine a Hugging Face token, see what it may do, or remove it"),
-    "models": N_("the base models on this machine: list, fetch, remove"),
+    "models": N_("base models: list, search, look at, fetch, remove"),
     "setup": N_("make a Python environment that fits this machine"),
     "doctor": N_("prove that this machine can train, and say how to mend it"),
     "data": N_("build a dataset from documents, and look at it"),
@@ -101,15 +100,6 @@ def main(argv: Sequence[str]) -> int:
         return _complain(
             _("No space left on {where}: free some and run the same command again.").format(where=where), 2
         )
-
-
-def speak(language: str | None) -> None:
-    """Use ``language`` (None: the environment's) here, in argparse's own sentences, and in our child processes."""
-    code = set_language(language)
-    # argparse asks the standard gettext functions, which go by these two and by LANGUAGE.
-    gettext.bindtextdomain(DOMAIN, CATALOGUES)
-    gettext.textdomain(DOMAIN)
-    os.environ["TAROT_TUI_LANG"] = os.environ["LANGUAGE"] = code
 
 
 def _dispatch(argv: list[str]) -> int:

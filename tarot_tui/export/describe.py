@@ -60,12 +60,17 @@ def facts(export: Export, adds_bos: bool | None) -> dict[str, Any]:
 
 def context(base: Path, trained: int | None) -> int:
     """``num_ctx``: never less than was trained, else Ollama's default, within what the model can hold."""
+    most = longest_text(base)
+    wanted = max(trained or 0, _CONTEXT)
+    return min(wanted, most) if most > 0 else wanted
+
+
+def longest_text(base: Path) -> int:
+    """Tokens of the longest text that the model in ``base`` was made for; 0 when it does not say."""
     config = json_object(base / "config.json")
     text = config.get("text_config")
     config = {**config, **text} if isinstance(text, dict) else config
-    most = next((config[key] for key in _LENGTHS if isinstance(config.get(key), int)), 0)
-    wanted = max(trained or 0, _CONTEXT)
-    return min(wanted, most) if most > 0 else wanted
+    return max(0, next((config[key] for key in _LENGTHS if isinstance(config.get(key), int)), 0))
 
 
 def trained_system(export: Export) -> tuple[str, list[Finding]]:

@@ -1,4 +1,4 @@
-"""The base models on this machine: in the hub's cache, and the embedded one beside it."""
+"""The base models on this machine: in the hub's cache and in ModelScope's, and the embedded one beside them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Cached:
 
 def cached() -> list[Cached]:
     """The models that are here, the largest first."""
-    return sorted([*_of_the_hub(), *_embedded()], key=lambda one: -one.size)
+    return sorted([*_of_the_hub(), *_of_modelscope(), *_embedded()], key=lambda one: -one.size)
 
 
 def remove(name: str) -> int:
@@ -34,12 +34,12 @@ def remove(name: str) -> int:
     import shutil
 
     found = find(name)
-    if found in _embedded():
+    if found not in _of_the_hub():
         shutil.rmtree(found.folder)
         return found.size
-    from huggingface_hub import scan_cache_dir
+    from huggingface_hub import constants, scan_cache_dir
 
-    cache = scan_cache_dir()
+    cache = scan_cache_dir(constants.HF_HUB_CACHE)
     revisions = [
         revision.commit_hash
         for repo in cache.repos
@@ -72,7 +72,7 @@ def _of_the_hub() -> list[Cached]:
     from huggingface_hub.errors import CacheNotFound
 
     try:
-        repos = scan_cache_dir().repos
+        repos = scan_cache_dir(constants.HF_HUB_CACHE).repos
     except CacheNotFound:
         return []
     return [
@@ -85,6 +85,23 @@ def _of_the_hub() -> list[Cached]:
         )
         for repo in repos
         if repo.repo_type == "model"
+    ]
+
+
+def _of_modelscope() -> list[Cached]:
+    from tarot_tui.training import base, modelscope
+
+    def whole(folder: Path) -> bool:
+        try:
+            return bool(base.check(folder / "snapshots/master"))
+        except BadInput:
+            return False
+
+    return [
+        Cached(
+            folder.name.replace("--", "/", 1), _size(folder), folder.stat().st_atime, whole(folder), folder
+        )
+        for folder in sorted((modelscope.cache() / "models").glob("*--*"))
     ]
 
 

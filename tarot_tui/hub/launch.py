@@ -16,19 +16,51 @@ KIND = "download"
 
 @dataclass(frozen=True)
 class Offer:
-    """name: on the hub. size: bytes of all that is needed. here: bytes of it on this machine. free: on its disk."""
+    """name: on the hub. size: bytes of all that is needed. here: bytes of it on this machine. free: on its disk.
+
+    modelscope: whether it comes from there.
+    """
 
     name: str
     size: int
     here: int
     free: int
+    modelscope: bool = False
 
 
-def offer(name: str) -> Offer:
+def offer(name: str, *, modelscope: bool = False) -> Offer:
     """What fetching ``name`` takes. Raises BadInput for an unknown or gated name, TarotError without a hub, Refused
     when it does not fit on the disk.
     """
     import shutil
+
+    total, cache = _on_modelscope(name) if modelscope else _on_the_hub(name)
+    cache.mkdir(parents=True, exist_ok=True)
+    found = Offer(name, total, on_disk(name), shutil.disk_usage(cache).free, modelscope)
+    if found.size - found.here > found.free:
+        raise Refused(
+            _(
+                "{name} needs {size} more in {folder}, where {free} are free: remove something with "
+                "'tarot-tui models rm', or set {variable} to another disk."
+            ).format(
+                name=name,
+                size=size(found.size - found.here),
+                folder=cache,
+                free=size(found.free),
+                variable="MODELSCOPE_CACHE" if modelscope else "HF_HOME",
+            )
+        )
+    return found
+
+
+def _on_modelscope(name: str) -> tuple[int, Path]:
+    from tarot_tui.training import modelscope
+    from tarot_tui.training.base import PATTERNS
+
+    return sum(modelscope.sizes(name, PATTERNS).values()), modelscope.cache()
+
+
+def _on_the_hub(name: str) -> tuple[int, Path]:
     from fnmatch import fnmatch
 
     from huggingface_hub import HfApi, constants
@@ -57,26 +89,20 @@ def offer(name: str) -> Offer:
         for one in info.siblings or []
         if any(fnmatch(one.rfilename, pattern) for pattern in PATTERNS)
     )
-    cache = Path(constants.HF_HUB_CACHE)
-    cache.mkdir(parents=True, exist_ok=True)
-    found = Offer(name, total, on_disk(name), shutil.disk_usage(cache).free)
-    if found.size - found.here > found.free:
-        raise Refused(
-            _(
-                "{name} needs {size} more in {folder}, where {free} are free: remove something with "
-                "'tarot-tui models rm', or set HF_HOME to another disk."
-            ).format(name=name, size=size(found.size - found.here), folder=cache, free=size(found.free))
-        )
-    return found
+    return total, Path(constants.HF_HUB_CACHE)
 
 
 def on_disk(name: str) -> int:
-    """Bytes of ``name`` in the cache so far, half-loaded files included."""
+    """Bytes of ``name`` in the caches so far, half-loaded files included."""
     from huggingface_hub import constants
 
-    blobs = Path(constants.HF_HUB_CACHE) / f"models--{name.replace('/', '--')}" / "blobs"
+    from tarot_tui.training import modelscope
+
+    flat = name.replace("/", "--")
+    blobs = Path(constants.HF_HUB_CACHE) / f"models--{flat}" / "blobs"
+    fetched = modelscope.cache() / "models" / flat
     done = 0
-    for path in blobs.glob("*"):
+    for path in (*blobs.glob("*"), *(path for path in fetched.rglob("*") if path.is_file())):
         try:
             # Allocated rather than long: a half-loaded file may have its full length from the start.
             found = path.stat()
@@ -90,6 +116,7 @@ def launch(project: Project, wanted: Offer) -> Path:
     """Start fetching what was offered; the job's folder."""
     from tarot_tui.jobs.launch import start
     from tarot_tui.jobs.spec import create
+    from tarot_tui.training import modelscope
 
     folder = create(
         project,
@@ -97,7 +124,7 @@ def launch(project: Project, wanted: Offer) -> Path:
         f"get-{wanted.name.rpartition('/')[2]}",
         ["{python}", "-m", "tarot_tui.hub.worker"],
         {"name": wanted.name, "size": wanted.size},
-        {"HF_HUB_DISABLE_PROGRESS_BARS": "1"},
+        {"HF_HUB_DISABLE_PROGRESS_BARS": "1", modelscope.VARIABLE: "1" if wanted.modelscope else "0"},
         title=_("fetch {name}").format(name=wanted.name),
     )
     start(folder)

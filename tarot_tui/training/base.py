@@ -36,7 +36,7 @@ def locate(name: str, say: Callable[[str], None] = print, root: Path | None = No
     folder = (root or Path.cwd()) / Path(name).expanduser()
     if folder.is_dir():
         return check(folder.resolve())
-    if not _HUB_NAME.fullmatch(name):
+    if not is_hub_name(name):
         raise BadInput(
             _(
                 "{name}: no such folder, and not a name on the hub either (those look like owner/model)."
@@ -62,6 +62,11 @@ def locate(name: str, say: Callable[[str], None] = print, root: Path | None = No
             ).format(name=name, embedded=EMBEDDED)
         )
     return _download(name, say)
+
+
+def is_hub_name(name: str) -> bool:
+    """Whether ``name`` could be that of a model on the hub: ``owner/model``."""
+    return _HUB_NAME.fullmatch(name) is not None
 
 
 def check(folder: Path) -> Path:

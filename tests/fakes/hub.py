@@ -15,18 +15,21 @@ import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote, urlsplit
 
 TOKEN = "hf_" + "t" * 34
 
 
 @dataclass
 class Repository:
-    """private: whether only its owner reads it. files: what the last commit holds."""
+    """private: whether only its owner reads it. files: what the last commit holds. about: what the hub tells of it
+    besides (``safetensors``, ``tags``, ``downloads``).
+    """
 
     private: bool
     files: dict[str, bytes] = field(default_factory=dict)
     commits: list[str] = field(default_factory=list)
+    about: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -73,6 +76,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._whoami()
         if path == "/":  # asked to see whether anybody is there
             return self._answer({})
+        if path == "/api/models":
+            return self._search()
         about = path.startswith("/api/models/")
         parts = path.removeprefix("/api/models" if about else "").strip("/").split("/")
         name, rest = "/".join(parts[:2]), parts[2:]
@@ -91,10 +96,22 @@ class _Handler(BaseHTTPRequestHandler):
                 ]
             )
         siblings = [{"rfilename": file, "size": len(data)} for file, data in repository.files.items()]
-        private = repository.private
-        self._answer({"id": name, "private": private, "sha": "0" * 40, "siblings": siblings})
+        self._answer(self._about(name) | {"sha": "0" * 40, "siblings": siblings})
 
     do_HEAD = do_GET
+
+    def _about(self, name: str) -> dict[str, Any]:
+        repository = self.hub.repositories[name]
+        gated = "manual" if name in self.hub.gated else False
+        return {"id": name, "private": repository.private, "gated": gated, **repository.about}
+
+    def _search(self) -> None:
+        query = parse_qs(urlsplit(self.path).query)
+        words, limit = query["search"][0].casefold(), int(query["limit"][0])
+        assert query["sort"] == ["downloads"] and "safetensors" in query["filter"] + query["expand"]
+        found = [self._about(name) for name in self.hub.repositories if words in name.casefold()]
+        found.sort(key=lambda one: -one.get("downloads", 0))
+        self._answer(found[:limit])
 
     def _whoami(self) -> None:
         if self.headers.get("Authorization") != f"Bearer {TOKEN}":
