@@ -23,7 +23,7 @@ from tarot_tui.training.presets import shown
 from tarot_tui.training.recipe import Recipe
 
 #: Keys that it has under another name, or that only concern what is checked before.
-_OTHERWISE = {"gradient_checkpointing", "allow_truncation", "sample_answers"}
+_OTHERWISE = {"gradient_checkpointing", "allow_truncation", "on_oom", "sample_answers"}
 
 
 @dataclass(frozen=True)

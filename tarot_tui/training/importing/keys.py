@@ -46,6 +46,8 @@ def carry(draft: Draft, defaults: dict[str, Any]) -> None:
         value = draft.take(name, defaults.get(name))
         if value is not None:
             draft.values[name] = value
+    if draft.args.get("train_sampling_strategy") in ("group_by_length", "random"):
+        draft.values["group_by_length"] = draft.take("train_sampling_strategy") == "group_by_length"
     if draft.take("disable_gradient_checkpointing"):
         draft.values["gradient_checkpointing"] = False
     draft.values = listed(draft.values)

@@ -22,10 +22,10 @@ FILE = "llamafactory.yaml"
 #: Where the tokens lie, in the job's folder.
 TOKENS = "tokens"
 
-#: What was done already, with the samples before they became tokens; said to it, it would be done twice or contradict it.
+#: What is done here, most of it before the samples became tokens; said to it, it would be done twice or contradict it.
 _DONE = (
-    "cutoff_len", "dataset_dir", "eval_dataset", "interleave_probs", "mask_history", "max_samples", "mix_strategy",
-    "neat_packing", "packing", "template", "train_on_prompt", "val_size", "warmup_ratio",
+    "cutoff_len", "dataset_dir", "early_stopping_steps", "eval_dataset", "interleave_probs", "mask_history",
+    "max_samples", "mix_strategy", "neat_packing", "packing", "template", "train_on_prompt", "val_size", "warmup_ratio",
 )  # fmt: skip
 
 

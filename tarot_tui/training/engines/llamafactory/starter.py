@@ -16,6 +16,7 @@ from tarot_tui.jobs import worker
 from tarot_tui.jobs.spec import read_spec
 from tarot_tui.locale import _
 from tarot_tui.project import Project
+from tarot_tui.training.adapter import find_adapter
 from tarot_tui.training.base import check, fingerprint
 from tarot_tui.training.device import cpu_threads
 from tarot_tui.training.engines.checkpoints import last_complete, step_of
@@ -43,6 +44,8 @@ def main() -> None:
     project = Project(folder.parent.parent)
     measure = tokens.provide(folder, project, recipe, request, environment.python)
     checkpoint = last_complete(folder, processes)
+    if recipe.adapter_name_or_path and not checkpoint:
+        check_adapter(project, recipe, request)
     args = arguments.arguments(
         project,
         shared(recipe, processes),
@@ -58,6 +61,17 @@ def main() -> None:
     os.chdir(folder)
     command = command_of(environment.python, recipe, processes)
     os.execve(command[0], command, variables(request, processes))
+
+
+def check_adapter(project: Project, recipe: Recipe, request: dict[str, Any]) -> None:
+    """Raise Refused when the adapter that is trained further is another by now."""
+    found = find_adapter(project, recipe)
+    if found.sha256() != request.get("adapter_sha256"):
+        raise Refused(
+            _("The adapter in {folder} has changed since this run was made: make a new one.").format(
+                folder=found.folder
+            )
+        )
 
 
 def environment_of(request: dict[str, Any]) -> environments.Environment:
@@ -83,7 +97,8 @@ def command_of(python: Path, recipe: Recipe, processes: int) -> list[str]:
     """
     facts = {
         "name": recipe.model_name_or_path,
-        "stop_early": bool(getattr(recipe, "early_stopping_steps", 0)),
+        "patience": recipe.early_stopping_steps or 0,
+        "report_to": recipe.report_to,
     }
     trainer = [str(_TRAINER), arguments.FILE, json.dumps(facts)]
     if processes == 1:

@@ -26,7 +26,8 @@ def find_our_package() -> None:
 
 
 def main(arguments: str, facts: dict[str, Any]) -> None:
-    """Train as the file ``arguments`` says. facts: ``name`` of the base, and whether it may ``stop_early``."""
+    """Train as the file ``arguments`` says. facts: ``name`` of the base, ``patience`` of early stopping (0 without),
+    ``report_to``."""
     from tarot_tui.jobs import files, worker
     from tarot_tui.locale import _
 
@@ -38,7 +39,11 @@ def main(arguments: str, facts: dict[str, Any]) -> None:
     from llamafactory.train import tuner
     from transformers import TrainerCallback
 
-    from tarot_tui.training.engines.callbacks import Requests, TrainerLog
+    from tarot_tui.training.engines.callbacks import EarlyStop, Requests, TrainerLog
+    from tarot_tui.training.engines.reporting import prepare_report
+
+    prepare_report(facts["report_to"], Path.cwd())
+    early = EarlyStop(facts["patience"])
 
     class Ending(TrainerCallback):
         """Gives the adapter the base's name instead of its place on this machine, and ends at once what was stopped."""
@@ -53,8 +58,7 @@ def main(arguments: str, facts: dict[str, Any]) -> None:
 
         def on_train_end(self, args: Any, state: Any, control: Any, **_more: Any) -> None:
             self.state = state
-            early = facts["stop_early"] and not worker.stop_requested()
-            if state.global_step < state.max_steps and not early:
+            if state.global_step < state.max_steps and not early.reason:
                 raise _Stopped
 
     # Its own log writes to the same file, without the gradient norm, and counts the time anew after a resume;
@@ -63,14 +67,18 @@ def main(arguments: str, facts: dict[str, Any]) -> None:
     ending = Ending()
     sys.argv = ["llamafactory-cli", arguments]
     try:
-        tuner.run_exp(callbacks=[TrainerLog(Path(files.METRICS)), Requests(), ending])
+        callbacks = [TrainerLog(Path(files.METRICS)), Requests(), ending]
+        tuner.run_exp(callbacks=[*callbacks, early] if facts["patience"] else callbacks)
     except _Stopped:
         step = ending.state.global_step
         worker.result("stopped", step=step)
         print(_("Stopped after step {step}; everything is saved.").format(step=step), flush=True)
         return
     losses = [entry["loss"] for entry in ending.state.log_history if "loss" in entry]
-    worker.result("finished", step=ending.state.global_step, loss=losses[-1] if losses else None)
+    more = {"reason": early.reason} if early.reason else {}
+    worker.result("finished", step=ending.state.global_step, loss=losses[-1] if losses else None, **more)
+    if early.reason:
+        print(early.reason, flush=True)
 
 
 class _Stopped(Exception):
