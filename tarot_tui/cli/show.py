@@ -21,7 +21,8 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> int:
-    """Say what the run is. ``--json``: the keys of ``watch --json``, and ``request``, ``versions``, ``retries``, ``checkpoints``."""
+    """Say what the run is. ``--json``: the keys of ``watch --json``, and ``request``, ``versions``, ``retries``, ``checkpoints``,
+    and ``answers`` (:mod:`tarot_tui.training.answers`)."""
     from dataclasses import asdict
 
     from tarot_tui.errors import BadInput
@@ -29,6 +30,7 @@ def run(args: Namespace) -> int:
     from tarot_tui.jobs.find import resolve
     from tarot_tui.jobs.snapshot import snapshot
     from tarot_tui.jobs.spec import read_spec
+    from tarot_tui.training.answers import read_answers
     from tarot_tui.training.prune import checkpoints
 
     project = project_of(args)
@@ -39,13 +41,14 @@ def run(args: Namespace) -> int:
     except BadInput:
         spec = {}
     saved = checkpoints(folder)
+    answers = read_answers(folder)
     changed = retry.taken(folder)
     if args.json:
         made = [{**asdict(point), "path": project.relative(point.path)} for point in saved]
         facts = {key: spec.get(key) or {} for key in ("request", "versions")}
-        emit({**one.as_dict(), **facts, "retries": changed, "checkpoints": made})
+        emit({**one.as_dict(), **facts, "retries": changed, "checkpoints": made, "answers": answers})
     else:
-        say(args, *_head(one), *_asked(spec), *_changed(changed), *_checkpoints(saved))
+        say(args, *_head(one), *_asked(spec), *_changed(changed), *_checkpoints(saved), *_answers(answers))
     return 0
 
 
@@ -113,6 +116,32 @@ def _checkpoints(saved: list[Checkpoint]) -> list[str]:
     return ["", _("checkpoints:")] + [
         f"  {one.path.name}  {size(one.bytes)}  {words[one.kept]}".rstrip() for one in saved
     ]
+
+
+def _answers(found: dict[str, Any]) -> list[str]:
+    """What base and result say; the file may be anybody's, so nothing in it is taken for granted."""
+    if not found:
+        return []
+    held_out = found.get("held_out") is True
+    lines = ["", _("asked what was held out:") if held_out else _("asked what was learned:")]
+    measured = found.get("perplexity")
+    if isinstance(measured, dict):
+        lines.append(
+            "  " + _("perplexity") + f" {_number(measured.get('base'))} → {_number(measured.get('tuned'))}"
+        )
+    for one in found["answers"]:
+        said = {name: one.get(name) or {} for name in ("base", "tuned")}
+        lines += [
+            f"  {one_line(str(one['messages'][-1]['content']), 200)}",
+            f"    {_('expected')}: {one_line(str(one.get('expected')), 200)}",
+            f"    {_('base')}: {one_line(str(said['base'].get('text', '–')), 200)}",
+            f"    {_('trained')}: {one_line(str(said['tuned'].get('text', '–')), 200)}",
+        ]
+    return [*lines, f"  {one_line(str(found['left_out']), 300)}"] if found.get("left_out") else lines
+
+
+def _number(value: Any) -> str:
+    return f"{value:.2f}" if isinstance(value, int | float) else "–"
 
 
 def _value(value: Any) -> str:

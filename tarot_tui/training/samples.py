@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from tarot_tui.data.split import position
@@ -26,12 +27,15 @@ class Samples:
 
     empty: samples that the cut left nothing to learn of; they are in neither.
     sha256: of each dataset's conversations as used, by its name.
+    asked: of the measured ones, or of the learned if there are none, ``sample_answers`` with the messages up to their
+    first answer.
     """
 
     train: list[Sample]
     evaluation: list[Sample]
     empty: list[Sample]
     sha256: dict[str, str]
+    asked: list[tuple[Conversation, Sample]] = field(default_factory=list)
 
 
 def prepare(project: Project, recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Samples:
@@ -41,19 +45,33 @@ def prepare(project: Project, recipe: Recipe, tokenizer: PreTrainedTokenizerBase
     """
     sha256: dict[str, str] = {}
     empty: list[Sample] = []
+    said: dict[int, Conversation] = {}
 
     def read(name: str) -> list[tuple[Conversation, Sample]]:
         found = _conversations(project, name, recipe.max_samples)
         sha256[name] = _digest(found)
         encoded = encode(tokenizer, found, recipe.cutoff_len)
+        said.update((id(sample), messages) for messages, sample in zip(found, encoded, strict=True))
         empty.extend(sample for sample in encoded if not sample.supervised)
         return [pair for pair in zip(found, encoded, strict=True) if pair[1].supervised]
 
     # What is held out is taken before the mix, which may repeat samples: none is both learned and measured on.
     train, held_out = _hold_out([read(name) for name in recipe.dataset], recipe.val_size)
     evaluation = [sample for name in recipe.eval_dataset for _said, sample in read(name)] + held_out
+    pool = _spread(evaluation or [sample for one in train for sample in one], recipe.sample_answers)
+    asked = [(_up_to_answer(said[id(sample)]), sample) for sample in pool]
     train = mixed(train, recipe.mix_strategy, recipe.probabilities, recipe.seed)
-    return Samples(train, evaluation, empty, sha256)
+    return Samples(train, evaluation, empty, sha256, asked)
+
+
+def _spread(samples: list[Sample], count: int) -> list[Sample]:
+    """So many of them, or all, evenly from beginning to end."""
+    count = min(count, len(samples))
+    return [samples[(2 * number + 1) * len(samples) // (2 * count)] for number in range(count)]
+
+
+def _up_to_answer(messages: Conversation) -> Conversation:
+    return list(takewhile(lambda message: message["role"] != "assistant", messages))
 
 
 def _conversations(project: Project, name: str, limit: int | None) -> list[Conversation]:

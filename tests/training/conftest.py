@@ -88,7 +88,7 @@ def tiny_recipe(tiny_llama: Path) -> Callable[..., Recipe]:
     values = {
         "model_name_or_path": str(tiny_llama), "dataset": "cards", "per_device_train_batch_size": 2,
         "gradient_accumulation_steps": 2, "num_train_epochs": 3, "learning_rate": 1e-2, "lora_rank": 4,
-        "save_steps": 2, "save_total_limit": 10, "gradient_checkpointing": False,
+        "save_steps": 2, "save_total_limit": 10, "gradient_checkpointing": False, "sample_answers": 0,
     }  # fmt: skip
     return lambda **changes: Recipe(**{**values, **changes})
 

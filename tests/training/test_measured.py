@@ -16,27 +16,19 @@ from tarot_tui.training.packages import missing
 from tarot_tui.training.plan import plan_in_child
 
 
-@pytest.fixture
-def overfit(cards, tiny_recipe, train_here):
-    """Trains until what is held out gets worse, with one measurement and checkpoint a step; the run's folder."""
-
-    def run(**changes):
-        recipe = tiny_recipe(
-            num_train_epochs=6, learning_rate=5e-2, val_size=3, save_steps=1, save_total_limit=2, **changes
-        )
-        job = make_job(cards, recipe, plan_in_child(cards, recipe), "overfit")
-        train_here(job)
-        return job
-
-    return run
-
-
-def test_it_finishes_early_with_the_best_checkpoint_as_its_result(overfit, metrics):
-    job = overfit(early_stopping_steps=2, load_best_model_at_end=True)
+def test_it_finishes_early_with_the_best_checkpoint_as_its_result_also_when_it_is_resumed(
+    cards, tiny_recipe, train_here, metrics
+):
+    recipe = tiny_recipe(
+        num_train_epochs=6, learning_rate=5e-2, val_size=3, save_steps=1, save_total_limit=2,
+        early_stopping_steps=2, load_best_model_at_end=True,
+    )  # fmt: skip
+    job = make_job(cards, recipe, plan_in_child(cards, recipe), "overfit")
+    train_here(job)
+    curve = [line.get("eval_loss") for line in metrics(job)]
     measured = {line["current_steps"]: line["eval_loss"] for line in metrics(job) if "eval_loss" in line}
-    best = min(measured, key=measured.__getitem__)
+    best, total = min(measured, key=measured.__getitem__), metrics(job)[-1]["total_steps"]
     result = json.loads((job / "result.json").read_text())
-    total = metrics(job)[-1]["total_steps"]
     assert result["outcome"] == "finished" and result["step"] == best + 2 == max(measured) < total
     verdict = classify(Ending(exit_code=0, result=result, step=result["step"], total=total))
     assert verdict.state == "finished" and f"after step {best + 2} of {total}" in verdict.reason
@@ -44,17 +36,12 @@ def test_it_finishes_early_with_the_best_checkpoint_as_its_result(overfit, metri
     assert served == (job / f"checkpoint-{best}" / "adapter_model.safetensors").read_bytes()
     assert served != (job / f"checkpoint-{best + 2}" / "adapter_model.safetensors").read_bytes()
 
-
-def test_a_resumed_run_finishes_early_at_the_same_step(overfit, metrics, train_here):
-    job = overfit(early_stopping_steps=2)
-    whole = [line.get("eval_loss") for line in metrics(job)]
-    steps = sorted(int(path.name[11:]) for path in job.glob("checkpoint-*"))
     for name in ("adapter_model.safetensors", "result.json"):
         (job / name).unlink()
-    shutil.rmtree(job / f"checkpoint-{steps[-1]}")
+    shutil.rmtree(job / f"checkpoint-{best + 2}")
     train_here(job)
-    assert [line.get("eval_loss") for line in metrics(job)] == whole
-    assert json.loads((job / "result.json").read_text())["step"] == steps[-1]
+    assert [line.get("eval_loss") for line in metrics(job)] == curve
+    assert (job / "adapter_model.safetensors").read_bytes() == served
 
 
 def test_curves_go_to_tensorboard(cards, tiny_recipe, train_here):

@@ -12,6 +12,8 @@ import shutil
 import sys
 import time
 import warnings
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +30,7 @@ from tarot_tui.training.base import check, fingerprint
 from tarot_tui.training.encode import load_tokenizer
 from tarot_tui.training.engines.arguments import arguments
 from tarot_tui.training.engines.asking import compare
-from tarot_tui.training.engines.batches import Collator, RowCollator, gives_chosen_logits
+from tarot_tui.training.engines.batches import Collator, Item, RowCollator, gives_chosen_logits
 from tarot_tui.training.engines.callbacks import BetweenLogs, EarlyStop, Requests, TrainerLog
 from tarot_tui.training.engines.checkpoints import last_complete, step_of
 from tarot_tui.training.engines.even import EvenTrainer, Padded
@@ -36,6 +38,8 @@ from tarot_tui.training.engines.kernels import fit
 from tarot_tui.training.engines.model import as_its_base, first_adapter, load_model, plain
 from tarot_tui.training.engines.reporting import prepare_report
 from tarot_tui.training.engines.trainer import RecipeTrainer
+from tarot_tui.training.order import epoch_order
+from tarot_tui.training.packing import items, tokens
 from tarot_tui.training.parallel import shared
 from tarot_tui.training.recipe import Recipe
 from tarot_tui.training.runs import recipe_of
@@ -111,19 +115,19 @@ def make_trainer(
     made = fit(model, recipe, cpu=cpu)
     answers_only = not made.loss and gives_chosen_logits(plain(model))
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-    several = worker.processes() > 1
-    trainer = (EvenTrainer if several else RecipeTrainer)(
+    drawn = items(recipe, samples.train)
+    trainer = _kind_of_trainer(recipe, drawn)(
         model=model,
         args=arguments(
             recipe,
             folder,
-            len(samples.train),
+            len(drawn),
             request["precision"],
             cpu=cpu,
             measure=bool(samples.evaluation),
         ),
         loraplus_lr_ratio=recipe.loraplus_lr_ratio,
-        train_dataset=Padded(samples.train) if several else samples.train,
+        train_dataset=Padded(drawn),
         eval_dataset=samples.evaluation or None,
         data_collator=RowCollator(answers_only) if made.rows else Collator(pad or 0, answers_only),
         processing_class=tokenizer,
@@ -134,6 +138,14 @@ def make_trainer(
         trainer.add_callback(EarlyStop(recipe.early_stopping_steps))
     trainer.add_callback(BetweenLogs(trainer))
     return trainer
+
+
+def _kind_of_trainer(recipe: Recipe, drawn: Sequence[Item]) -> Callable[..., RecipeTrainer]:
+    processes = worker.processes()
+    if processes == 1 and not recipe.group_by_length:
+        return RecipeTrainer
+    lengths = [tokens(item) for item in drawn]
+    return partial(EvenTrainer, order=lambda epoch: epoch_order(recipe, lengths, epoch, processes))
 
 
 def conclude(trainer: RecipeTrainer, recipe: Recipe, base: Path, folder: Path, seconds: float) -> bool:
