@@ -19,8 +19,9 @@ from tarot_tui.project import Project, create
 
 
 @pytest.fixture(autouse=True)
-def english(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every test begins in English, whatever the machine speaks and the test before it chose."""
+def english(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Every test begins in English and with nothing chosen, whatever the machine speaks and the test before it chose."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("TAROT_TUI_LANG", "en")
     monkeypatch.setenv("LANGUAGE", "en")
     set_language("en")

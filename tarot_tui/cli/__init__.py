@@ -49,6 +49,8 @@ VERBS = {
     "publish": N_("send a model to the Hugging Face hub, a folder or a drive"),
     "docker": N_("put the project into containers, and check that they see the GPUs"),
     "notebook": N_("write a notebook that trains a recipe on Colab or Kaggle"),
+    "glossary": N_("what the words mean: LoRA, epoch, quantisation …"),
+    "keys": N_("the wizard's keys, as the file that changes them"),
     "demo": N_("all of it on a small built-in model, in a few minutes"),
 }
 

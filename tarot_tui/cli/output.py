@@ -8,9 +8,9 @@ from argparse import Namespace
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tarot_tui.cli import speak
+from tarot_tui import personal
 from tarot_tui.findings import Finding, worst_first
-from tarot_tui.locale import N_, _
+from tarot_tui.locale import N_, _, speak
 from tarot_tui.project import Project, find
 from tarot_tui.text import plain
 
@@ -26,9 +26,9 @@ def project_of(args: Namespace) -> Project:
 
 
 def adopt(args: Namespace, project: Project) -> None:
-    """Take over what ``tarot.yaml`` says for every command: the language, unless it was said, and the Python."""
+    """Take over what ``tarot.yaml`` says: the language, unless the user chose one, and the Python."""
     language = project.settings().get("language")
-    if language and not args.lang:
+    if language and not args.lang and not personal.recall("language"):
         speak(str(language))
     project.adopt_python()
 

@@ -1,4 +1,4 @@
-"""The messages in the reader's language: English, or 繁體中文 from the catalogue beside this file.
+"""The messages in the reader's language: English, or 繁體中文 or 简体中文 from the catalogues beside this file.
 
 After changing a sentence, from the root of the repository::
 
@@ -6,6 +6,7 @@ After changing a sentence, from the root of the repository::
     pybabel update -D tarot_tui -d tarot_tui/locale -l zh_TW -i messages.pot --no-fuzzy-matching --ignore-obsolete
     # translate what is empty in tarot_tui/locale/zh_TW/LC_MESSAGES/tarot_tui.po, then
     pybabel compile -D tarot_tui -d tarot_tui/locale
+    python -m tarot_tui.locale.simplified     # 简体 is made of 繁體, never written
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import gettext
 import os
 from pathlib import Path
 
-LANGUAGES = {"en": "English", "zh_TW": "繁體中文"}
+from tarot_tui import personal
+
+LANGUAGES = {"en": "English", "zh_TW": "繁體中文", "zh_CN": "简体中文"}
 DOMAIN = "tarot_tui"
 CATALOGUES = Path(__file__).parent
 
@@ -24,15 +27,17 @@ _current = "en"
 
 def normalise(code: str) -> str:
     """The language of ours nearest to a locale name (``zh_HK.UTF-8`` → ``zh_TW``, anything unknown → ``en``)."""
-    return "zh_TW" if code.lower().replace("-", "_").startswith("zh") else "en"
+    language, *others = code.lower().partition(".")[0].replace("-", "_").split("_")
+    if language != "zh":
+        return "en"
+    return "zh_CN" if {"cn", "sg", "my", "hans"} & set(others) and "hant" not in others else "zh_TW"
 
 
 def from_environment() -> str:
-    """The language asked for by ``TAROT_TUI_LANG`` or the usual locale variables."""
-    for name in ("TAROT_TUI_LANG", "LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
-        if value := os.environ.get(name):
-            return normalise(value)
-    return "en"
+    """The language of ``TAROT_TUI_LANG``, else the one that was chosen last, else that of the usual variables."""
+    chosen = os.environ.get("TAROT_TUI_LANG") or personal.recall("language")
+    usual = (os.environ.get(name) for name in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"))
+    return normalise(chosen or next(filter(None, usual), "en"))
 
 
 def set_language(code: str | None) -> str:
@@ -41,6 +46,16 @@ def set_language(code: str | None) -> str:
     _current = normalise(code) if code else from_environment()
     _catalogue = gettext.translation(DOMAIN, CATALOGUES, [_current], fallback=True)
     return _current
+
+
+def speak(code: str | None) -> str:
+    """:func:`set_language`, also for argparse's own sentences and for our child processes."""
+    used = set_language(code)
+    # argparse asks the standard gettext functions, which go by these two and by LANGUAGE.
+    gettext.bindtextdomain(DOMAIN, CATALOGUES)
+    gettext.textdomain(DOMAIN)
+    os.environ["TAROT_TUI_LANG"] = os.environ["LANGUAGE"] = used
+    return used
 
 
 def language() -> str:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
 from pathlib import Path
 
-from textual.app import SystemCommand
 from textual.screen import Screen
 
-from tarot_tui.locale import _
+from tarot_tui.locale import LANGUAGES, language
 from tarot_tui.project import Project
 from tarot_tui.tui import steps
 from tarot_tui.tui.base import TarotApp
@@ -32,9 +30,13 @@ class WizardApp(TarotApp[None]):
         if self.project:
             self.open(self.project)
         else:
-            from tarot_tui.tui.screens.welcome import WelcomeScreen
+            self._welcome()
 
-            self.push_screen(WelcomeScreen(_free_folder(self._folder)))
+    def _welcome(self) -> None:
+        from tarot_tui.tui.screens.welcome import WelcomeScreen
+
+        screen = WelcomeScreen(_free_folder(self._folder))
+        (self.switch_screen if len(self.screen_stack) > 1 else self.push_screen)(screen)
 
     def open(self, project: Project) -> None:
         """Walk the steps of ``project``, from where it was left."""
@@ -44,17 +46,38 @@ class WizardApp(TarotApp[None]):
     def go(self, step: str) -> None:
         """Show that step and remember it."""
         self.project.remember("step", step)
-        if not self.is_screen_installed(step):
-            self.install_screen(_screen(step, self.project), step)
+        name = self._place_of(step)
+        if not self.is_screen_installed(name):
+            self.install_screen(_screen(step, self.project), name)
         # Below the first screen lies Textual's own blank one, which cannot be switched away from.
-        (self.switch_screen if len(self.screen_stack) > 1 else self.push_screen)(step)
+        (self.switch_screen if len(self.screen_stack) > 1 else self.push_screen)(name)
 
-    def get_system_commands(self, screen: Screen) -> Iterable[SystemCommand]:
-        """The palette: the steps first, then what Textual brings."""
-        if self.project:
-            for step in steps.STEPS:
-                yield SystemCommand(_(step.title), _(step.purpose), lambda step=step: self.go(step.id))
-        yield from super().get_system_commands(screen)
+    def _place_of(self, step: str) -> str:
+        """The name its screen is installed under: one per language, but one that is at work is kept as it is."""
+        for code in LANGUAGES:
+            name = f"{step}@{code}"
+            if self.is_screen_installed(name) and self.get_screen(name).busy:
+                return name
+        return f"{step}@{language()}"
+
+    def language_changed(self) -> None:
+        """Make the screen anew in the new language, and let go of those in the old one."""
+        from tarot_tui.tui.screens.step import StepScreen
+
+        if self.project is None:
+            self._welcome()
+        elif isinstance(self.screen, StepScreen):
+            self.go(self.screen.STEP)
+            self.call_later(self._let_go)
+
+    async def _let_go(self) -> None:
+        old = set(LANGUAGES) - {language()}
+        for name in (f"{step}@{code}" for step in steps.IDS for code in old):
+            if self.is_screen_installed(name):
+                screen = self.get_screen(name)
+                if screen not in self.screen_stack and not screen.busy:
+                    self.uninstall_screen(name)
+                    await screen.remove()
 
     def action_leave(self) -> None:
         """Quit. Whatever is a job goes on."""

@@ -1,52 +1,139 @@
-"""What every app of ours shares: the byte-saving driver, the themes, and a screen that keeps still."""
+"""What every app of ours shares: the byte-saving driver, themes, keys, languages, and a screen that keeps still."""
 
 from __future__ import annotations
 
 import os
 import traceback
+from collections.abc import Sequence
+from pathlib import Path
 
 from rich.text import Text
 from textual.app import App, ReturnType
 from textual.binding import Binding
+from textual.widget import Widget
+from textual.widgets import OptionList
 
-from tarot_tui.locale import _
+from tarot_tui import personal
+from tarot_tui.locale import _, language, speak
 from tarot_tui.project import cache_dir
 from tarot_tui.text import one_line
-from tarot_tui.tui import theme
+from tarot_tui.tui import keymap, theme
 from tarot_tui.tui.driver import driver_class, redraw
 
 
 class TarotApp(App[ReturnType]):
-    """An app with our driver and themes; nothing in it moves unless something happened."""
+    """An app with our driver, themes and keys; nothing in it moves unless something happened."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (36, "-tall")]
-    BINDINGS = [Binding("ctrl+l", "redraw", show=False)]
+    # Textual's own palette is animated, in English, and knows nothing of our tables.
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS = [
+        Binding("ctrl+l", "redraw", show=False),
+        Binding("ctrl+p", "command_palette", show=False),
+    ]
 
     def __init__(self) -> None:
         super().__init__(driver_class=driver_class())
         self.animation_level = "none"
-        themes, self._theme_problems = theme.load_all()
-        for found in themes:
+        self.environ = dict(os.environ)
+        self.themes, problems = theme.load_all()
+        for found in self.themes:
             self.register_theme(found)
-        self.theme = theme.choose(os.environ, self.console.color_system, set(self.available_themes))
+        self.theme = theme.choose(self.environ, self.console.color_system, self.available_themes)
+        self.keymap, wrong_keys = keymap.load()
+        self.set_keymap(self.keymap)
+        self._complaints = [
+            (_("Some themes were left out"), problems),
+            (_("Some of your keys were left out"), wrong_keys),
+        ]
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our own CSS variables, for themes that do not name them."""
         return theme.defaults(self.current_theme)
 
     def on_mount(self) -> None:
-        """Say once which theme files are broken; repaint when the shell gives the terminal back."""
+        """Say once which files of the user's are broken; repaint when the shell gives the terminal back."""
         # Textual repaints only what was dirty, onto a screen that the terminal has cleared.
         self.app_resume_signal.subscribe(self, lambda _app: self.action_redraw())
-        if self._theme_problems:
-            self.notify(
-                "\n".join(self._theme_problems), title=_("Some themes were left out"), severity="warning"
-            )
+        self.theme_changed_signal.subscribe(self, lambda _theme: self._recolour())
+        for title, sentences in self._complaints:
+            if sentences:
+                self.notify("\n".join(sentences), title=title, severity="warning", markup=False)
+
+    def _recolour(self) -> None:
+        # Textual repaints what has another style now, and lists keep their lines by it; two themes of the terminal's
+        # own colours may share a style, and differ in the colours that are named within a text.
+        for screen in self.screen_stack:
+            for widget in screen.walk_children(Widget):
+                if isinstance(widget, OptionList):
+                    widget._clear_caches()
+                widget.notify_style_update()
+                widget.refresh()
+
+    # ---- what can be done anywhere
 
     def action_redraw(self) -> None:
         """Send the whole screen again, after another program wrote over it."""
         redraw(self)
+
+    def action_command_palette(self) -> None:
+        """Find any command by its name."""
+        from tarot_tui.tui import offers
+
+        self.pick(_("Commands"), offers.everything(self))
+
+    def action_choose_theme(self) -> None:
+        """Choose other colours."""
+        from tarot_tui.tui import offers
+
+        self.pick(_("Theme"), list(offers.themes(self)))
+
+    def action_choose_language(self) -> None:
+        """Choose another language."""
+        from tarot_tui.tui import offers
+
+        self.pick(_("Language"), list(offers.languages(self)))
+
+    def action_go_somewhere(self) -> None:
+        """Go to a step or a run by one more key."""
+        from tarot_tui.tui.screens.go import GoScreen
+
+        self.push_screen(GoScreen())
+
+    def action_glossary(self) -> None:
+        """Look a word up."""
+        from tarot_tui.tui import offers
+
+        self.pick(_("Words"), list(offers.words()))
+
+    def pick(self, question: str, entries: Sequence) -> None:
+        """Let one of these be picked, and do what it is for."""
+        from tarot_tui.tui.screens.pick import Pick
+
+        self.push_screen(Pick(question, entries), lambda act: act and self.call_later(act))
+
+    def watch_run(self, folder: Path) -> None:
+        """Look at one run, over the screen that is there."""
+        from tarot_tui.tui.screens.watch import WatchScreen
+
+        self.push_screen(WatchScreen(self.project, folder))
+
+    def use_theme(self, name: str) -> None:
+        """Show these colours at once, and the next time."""
+        self.theme = name
+        personal.remember("theme", name)
+
+    def use_language(self, code: str) -> None:
+        """Speak this language at once, and the next time."""
+        if speak(code) != language():
+            return
+        personal.remember("language", code)
+        self.language_changed()
+
+    def language_changed(self) -> None:
+        """Show every word anew, in the language in use now."""
+        self.refresh(recompose=True)
 
     def _fatal_error(self) -> None:
         """End after a fault of ours with one sentence; the traceback goes into a file.

@@ -1,26 +1,33 @@
 """Themes: TOML files of ours and of the user's, checked before use, and the choice that fits the terminal.
 
-A theme file has ``name``, ``dark``, ``[colors]`` (``primary`` is required) and ``[variables]``. Ours lie in
-``themes/`` (in an installed package: beside this module); the user's in ``$XDG_CONFIG_HOME/tarot-tui/themes``.
+A theme file has ``name``, ``dark``, ``ansi`` (its colours are the terminal's own sixteen), ``[title]`` (by language),
+``[colors]`` (``primary`` is required) and ``[variables]``. Ours lie in ``themes/`` (in an installed package: beside this
+module); the user's in ``$XDG_CONFIG_HOME/tarot-tui/themes``. The theme that was chosen last is remembered there too.
 """
 
 from __future__ import annotations
 
-import os
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from textual.color import Color, ColorParseError
 from textual.theme import Theme
 
+from tarot_tui import personal
 from tarot_tui.errors import BadInput
-from tarot_tui.locale import _
+from tarot_tui.locale import _, language
 from tarot_tui.text import one_line
 
 DARK, LIGHT = "night", "parchment"
+#: For terminals of sixteen colours.
+ANSI_DARK, ANSI_LIGHT = "wheel", "wheel-light"
+#: For those sixteen where ``NO_COLOR`` forbids the ones above: it has nothing between black and white to lose.
+BLACK_AND_WHITE = "tower"
 
+KEYS = frozenset({"name", "dark", "ansi", "title", "colors", "variables"})
 COLORS = frozenset(
     ["primary", "secondary", "accent", "foreground", "background", "surface", "panel", "boost"]
     + ["success", "warning", "error"]
@@ -35,7 +42,22 @@ VARIABLES = {
     "stage-done": "success",
     "stage-active": "accent",
     "stage-todo": "foreground",
+    "on-primary": "background",
+    "cursor-row": "panel",
 }
+
+
+@dataclass
+class NamedTheme(Theme):
+    """A theme with a title for people, by language."""
+
+    title: dict[str, str] = field(default_factory=dict)
+
+
+def title(theme: Theme) -> str:
+    """How people call the theme, in the language in use where the file says it so."""
+    titles = theme.title if isinstance(theme, NamedTheme) else {}
+    return titles.get(language()) or titles.get("en") or theme.name
 
 
 def folders() -> list[Path]:
@@ -43,11 +65,10 @@ def folders() -> list[Path]:
     here = Path(__file__).parent
     shipped = here / "themes"
     ours = shipped if shipped.is_dir() else here.parents[1] / "themes"
-    config = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
-    return [ours, Path(config).expanduser() / "tarot-tui" / "themes"]
+    return [ours, personal.folder() / "themes"]
 
 
-def load_all() -> tuple[list[Theme], list[str]]:
+def load_all() -> tuple[list[NamedTheme], list[str]]:
     """Every theme that can be read, and one sentence for each file that cannot."""
     themes, problems = [], []
     for folder in folders():
@@ -59,7 +80,7 @@ def load_all() -> tuple[list[Theme], list[str]]:
     return themes, problems
 
 
-def load(path: Path) -> Theme:
+def load(path: Path) -> NamedTheme:
     """The theme in one file. Raises BadInput that names the file and the key, and says how to mend it."""
     try:
         found = tomllib.loads(path.read_text("utf-8"))
@@ -69,7 +90,13 @@ def load(path: Path) -> Theme:
                 file=path, reason=one_line(str(error), 120)
             )
         ) from None
-    colors, variables = found.get("colors"), found.get("variables", {})
+    if unknown := set(found) - KEYS:
+        raise BadInput(
+            _("Theme {file}: unknown key '{key}'; known are {known}.").format(
+                file=path, key=one_line(min(unknown), 40), known=", ".join(sorted(KEYS))
+            )
+        )
+    colors, variables, titles = found.get("colors"), found.get("variables", {}), found.get("title", {})
     if not isinstance(colors, dict) or "primary" not in colors:
         raise BadInput(
             _("Theme {file}: add a [colors] table with at least 'primary', such as \"#d9b45b\".").format(
@@ -84,11 +111,19 @@ def load(path: Path) -> Theme:
         )
     if not isinstance(variables, dict):
         raise BadInput(_("Theme {file}: 'variables' must be a table: [variables].").format(file=path))
+    if not isinstance(titles, dict):
+        raise BadInput(
+            _("Theme {file}: 'title' must be a table by language: [title], en = \"…\".").format(file=path)
+        )
     for key, value in (colors | variables).items():
         _check(path, key, value)
-    name = found.get("name", path.stem)
-    return Theme(
-        name=one_line(str(name), 40), dark=bool(found.get("dark", True)), variables=variables, **colors
+    return NamedTheme(
+        name=one_line(str(found.get("name", path.stem)), 40),
+        dark=bool(found.get("dark", True)),
+        ansi=bool(found.get("ansi", False)),
+        variables=variables,
+        title={str(code): one_line(str(words), 60) for code, words in titles.items()},
+        **colors,
     )
 
 
@@ -110,21 +145,30 @@ def _check(path: Path, key: str, value: Any) -> None:
         )
 
 
-def choose(environ: Mapping[str, str], color_system: str | None, names: set[str]) -> str:
+def choose(environ: Mapping[str, str], color_system: str | None, themes: Mapping[str, Theme]) -> str:
     """The theme for this terminal.
 
     color_system: rich's word for what the terminal can do (``truecolor``, ``256``, ``standard`` or None).
-    A terminal of 16 colours gets Textual's ansi theme, since ours would lose text there; under ``NO_COLOR`` never,
-    since Textual 8 then draws black on black. ``TAROT_TUI_THEME`` wins where it can be obeyed.
+    ``TAROT_TUI_THEME`` wins where it can be obeyed, then the theme that was chosen last. A terminal of sixteen colours
+    gets a theme made of them: any other loses text there.
     """
-    grey = "NO_COLOR" in environ
-    wanted = environ.get("TAROT_TUI_THEME", "")
-    if wanted in names and not (grey and wanted.startswith("ansi")):
-        return wanted
+    few = color_system in ("standard", "windows", None)
+    asked, last = environ.get("TAROT_TUI_THEME", ""), personal.recall("theme")
+    if asked in themes and fits(themes[asked], environ):
+        return asked
+    if last in themes and fits(themes[last], environ) and (themes[last].ansi or not few):
+        return last
     light = _light_background(environ)
-    if color_system in ("standard", "windows", None) and not grey:
-        return "ansi-light" if light else "ansi-dark"
+    if few and "NO_COLOR" in environ:
+        return BLACK_AND_WHITE
+    if few:
+        return ANSI_LIGHT if light else ANSI_DARK
     return LIGHT if light else DARK
+
+
+def fits(theme: Theme, environ: Mapping[str, str]) -> bool:
+    """Whether it may be used: under ``NO_COLOR`` Textual 8 draws the terminal's own colours black on black."""
+    return not (theme.ansi and "NO_COLOR" in environ)
 
 
 def _light_background(environ: Mapping[str, str]) -> bool:
@@ -135,8 +179,8 @@ def _light_background(environ: Mapping[str, str]) -> bool:
 
 def defaults(theme: Theme) -> dict[str, str]:
     """Our variables for a theme that lacks them, for ``App.get_theme_variable_defaults``."""
-    fallback = "ansi_default" if theme.ansi else theme.primary
-    return {
-        name: getattr(theme, like) or (fallback if like != "foreground" else theme.foreground or fallback)
-        for name, like in VARIABLES.items()
+    last = {
+        "foreground": "ansi_default" if theme.ansi else "#e0e0e0" if theme.dark else "#202020",
+        "background": "ansi_black" if theme.ansi else "#121212" if theme.dark else "#ffffff",
     }
+    return {name: getattr(theme, like) or last.get(like, theme.primary) for name, like in VARIABLES.items()}

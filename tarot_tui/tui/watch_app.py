@@ -20,7 +20,6 @@ class WatchApp(TarotApp[None]):
     """Shows one run and nothing else."""
 
     TITLE = "tarot-tui"
-    ENABLE_COMMAND_PALETTE = False
     CSS_PATH = "app.tcss"
 
     def __init__(self, project: Project, folder: Path) -> None:

@@ -16,7 +16,7 @@ from textual.widgets import Button, Input, Label
 from tarot_tui.errors import TarotError
 from tarot_tui.locale import N_, _
 from tarot_tui.tui import commands, steps, talker
-from tarot_tui.tui.keys import Key
+from tarot_tui.tui.keys import Key, bindings, table
 from tarot_tui.tui.screens.chat_settings import ChatSettings, Settings
 from tarot_tui.tui.screens.step import StepScreen
 from tarot_tui.tui.speakers import Speakers
@@ -29,7 +29,8 @@ class ChatScreen(StepScreen):
 
     STEP = "chat"
     AUTO_FOCUS = "#question, #primary"
-    KEYS = (
+    KEYS = table(
+        "chat",
         Key("ctrl+c", "ctrl+c", "cancel", N_("stop"), N_("Stop the answer (so does esc)."), quiet=True),
         Key("ctrl+o", "ctrl+o", "settings", N_("settings"), N_("System prompt, sampling, a second model.")),
         Key(
@@ -43,8 +44,8 @@ class ChatScreen(StepScreen):
         ),
     )  # fmt: skip
     BINDINGS = [
-        Binding("ctrl+c", "cancel", show=False, priority=True),
-        *(binding for key in KEYS[1:] for binding in key.bindings()),
+        Binding("ctrl+c", "cancel", show=False, priority=True, id=KEYS[0].id),
+        *bindings(KEYS[1:]),
         *(
             Binding(key, f"vote('{vote}')", show=False)
             for key, vote in (("a", "a"), ("b", "b"), ("t", "tie"))

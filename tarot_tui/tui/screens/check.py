@@ -24,7 +24,7 @@ from tarot_tui.training.lengths import Lengths
 from tarot_tui.tui import child, commands
 from tarot_tui.tui.asked import Asked
 from tarot_tui.tui.background import in_daemon
-from tarot_tui.tui.keys import Key, bindings
+from tarot_tui.tui.keys import Key, bindings, table
 from tarot_tui.tui.likely_model import Likely, likely_model
 from tarot_tui.tui.screens.look import LookScreen
 from tarot_tui.tui.widgets.caption import Caption
@@ -32,7 +32,8 @@ from tarot_tui.tui.widgets.finding_list import FindingList
 from tarot_tui.tui.widgets.key_line import KeyLine
 from tarot_tui.tui.widgets.shell_line import ShellLine
 
-_KEYS: tuple[Key, ...] = (
+_KEYS: tuple[Key, ...] = table(
+    "check",
     Key("s", "s", "samples", N_("its samples"), N_("Page through the samples that the finding is about.")),
     Key("f", "f", "fix", N_("fix"), N_("Fix what the finding is about, as far as it can be fixed.")),
     Key("a", "a", "fix_all", N_("fix all"), N_("Fix everything where nothing of worth is lost.")),

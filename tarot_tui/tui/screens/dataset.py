@@ -9,8 +9,7 @@ from typing import Any
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Button, Input, Label, SelectionList, Static
-from textual.widgets.selection_list import Selection
+from textual.widgets import Button, Input, Label, Static
 
 from tarot_tui.errors import TarotError
 from tarot_tui.findings import Finding
@@ -18,7 +17,7 @@ from tarot_tui.locale import N_, _
 from tarot_tui.project import safe_name
 from tarot_tui.text import one_line, size
 from tarot_tui.tui import child, commands, steps
-from tarot_tui.tui.keys import Key, bindings
+from tarot_tui.tui.keys import Key, bindings, table
 from tarot_tui.tui.screens.step import StepScreen
 from tarot_tui.tui.widgets.choice import Choice
 from tarot_tui.tui.widgets.documents import Documents
@@ -32,7 +31,8 @@ class DatasetScreen(StepScreen):
     """The request with a live preview, then the report of the build."""
 
     STEP = "dataset"
-    KEYS = (
+    KEYS = table(
+        "dataset",
         Key(
             "space",
             "space",
@@ -60,7 +60,7 @@ class DatasetScreen(StepScreen):
         add = Input(id="add", compact=True, placeholder=_("another file or folder, then enter"))
         name = Input(id="name", compact=True)
         add.cursor_blink = name.cursor_blink = False
-        yield Documents(id="documents", compact=True)
+        yield Documents(id="documents")
         yield Horizontal(Label(_("Add"), classes="label"), add, classes="row")
         yield Horizontal(Label(_("Template"), classes="label"), Choice(id="template"), classes="row")
         yield Horizontal(Label(_("Name"), classes="label"), name, classes="row")
@@ -72,6 +72,11 @@ class DatasetScreen(StepScreen):
         """What can be done with a dataset that is built."""
         yield Button(_("View") + " (v)", id="view", compact=True)
         yield Button(_("Check") + " (c)", id="check", compact=True)
+
+    @property
+    def busy(self) -> bool:
+        """While it builds."""
+        return self.building
 
     # ---- what the folder says
 
@@ -95,24 +100,16 @@ class DatasetScreen(StepScreen):
 
     def _list_documents(self) -> None:
         documents = self.query_one(Documents)
-        known = [documents.get_option_at_index(i).value for i in range(documents.option_count)]
         found = [*_files(self.project.root, self.project.sources), *self._added]
-        if found == known:
-            return
-        ticked = set(documents.selected) | (set(found) - set(known))
-        with self.prevent(SelectionList.SelectedChanged):
-            documents.clear_options()
-            documents.add_options(
-                [Selection(_labelled(self.project.root, path), path, path in ticked) for path in found]
-            )
-        if found:
-            documents.highlighted = 0
+        if found != documents.known:
+            ticked = set(documents.selected) | (set(found) - set(documents.known))
+            documents.show([(path, _labelled(self.project.root, path)) for path in found], ticked)
 
     def _suggested(self, templates: list[str]) -> str:
         """The template of the dataset built last, else the example's in the user's language, else any."""
         from tarot_tui.locale import language
 
-        tail = "-zh.yaml" if language() == "zh_TW" else "-en.yaml"
+        tail = "-zh.yaml" if language().startswith("zh") else "-en.yaml"
         wished = [f"{self.project.recall('dataset')}.yaml", f"tarot{tail}"]
         alike = [name for name in templates if name.endswith(tail)]
         return next(
@@ -197,7 +194,7 @@ class DatasetScreen(StepScreen):
             self.project, sources, f"templates/{template}" if template else ""
         )
 
-    def on_selection_list_selected_changed(self) -> None:
+    def on_documents_changed(self) -> None:
         """Another set of documents."""
         self._touched()
 
@@ -361,4 +358,4 @@ def _labelled(root: Path, path: str) -> Content:
         volume = _("folder") if full.is_dir() else size(full.stat().st_size)
     except OSError:
         volume = _("missing")
-    return Content(path.removeprefix("sources/")) + Content.styled(f"  {volume}", "dim")
+    return Content(path.removeprefix("sources/")) + Content.styled(f"  {volume}", "$text-muted")

@@ -18,7 +18,7 @@ from tarot_tui.jobs.status import Status
 from tarot_tui.locale import N_, _
 from tarot_tui.tui import commands
 from tarot_tui.tui.background import in_daemon
-from tarot_tui.tui.keys import Key
+from tarot_tui.tui.keys import Key, bindings, table
 from tarot_tui.tui.screens.step import StepScreen
 from tarot_tui.tui.steps import this_machine
 from tarot_tui.tui.widgets.confirm import Confirm
@@ -30,11 +30,12 @@ class EnvironmentScreen(StepScreen):
     """Runs the doctor's checks once per session, and again on ``c``."""
 
     STEP = "environment"
-    KEYS = (
+    KEYS = table(
+        "environment",
         Key("f", "f", "fix", N_("mend"), N_("Run the fixes that install packages, then check again.")),
         Key("c", "c", "check", N_("check again"), N_("Run all checks again."), quiet=True),
     )
-    BINDINGS = [binding for key in KEYS for binding in key.bindings()]
+    BINDINGS = bindings(KEYS)
 
     class Found(Message):
         """One check has ended."""

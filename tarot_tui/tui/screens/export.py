@@ -21,7 +21,7 @@ from tarot_tui.project import safe_name
 from tarot_tui.text import one_line, size
 from tarot_tui.tui import commands, steps
 from tarot_tui.tui.background import in_daemon
-from tarot_tui.tui.keys import Key
+from tarot_tui.tui.keys import Key, bindings, table
 from tarot_tui.tui.screens.job_step import JobStepScreen
 from tarot_tui.tui.widgets.choice import Choice
 from tarot_tui.tui.widgets.confirm import Confirm
@@ -41,7 +41,8 @@ class ExportScreen(JobStepScreen):
     """The request, then the job, then what came out."""
 
     STEP = "export"
-    KEYS = (
+    KEYS = table(
+        "export",
         Key(
             "e",
             "e",
@@ -67,7 +68,7 @@ class ExportScreen(JobStepScreen):
             quiet=True,
         ),
     )
-    BINDINGS = [binding for key in KEYS for binding in key.bindings()]
+    BINDINGS = bindings(KEYS)
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -112,7 +113,8 @@ class ExportScreen(JobStepScreen):
         return [
             run
             for run in steps.runs(self.project)
-            if (run / "adapter_model.safetensors").is_file() or any(run.glob("checkpoint-*"))
+            if any((run / name).is_file() for name in ("adapter_model.safetensors", "model.safetensors"))
+            or any(run.glob("checkpoint-*"))
         ]
 
     # ---- the request

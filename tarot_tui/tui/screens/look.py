@@ -30,6 +30,11 @@ class LookScreen(Screen[bool]):
     LookScreen ShellLine { padding: 0 1; }
     """
 
+    @property
+    def key_table(self) -> tuple[Key, ...]:
+        """Every key of this screen."""
+        return self.KEYS
+
     def say(self, sentence: str) -> None:
         """One sentence: what happened, or what to do."""
         self.query_one("#notice", Static).update(Content(plain(sentence)))

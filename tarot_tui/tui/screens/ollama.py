@@ -21,7 +21,7 @@ from tarot_tui.ollama_host import ollama_url
 from tarot_tui.text import one_line
 from tarot_tui.tui import commands, steps
 from tarot_tui.tui.background import in_daemon
-from tarot_tui.tui.keys import Key
+from tarot_tui.tui.keys import Key, bindings, table
 from tarot_tui.tui.screens.job_step import JobStepScreen
 from tarot_tui.tui.widgets.choice import Choice
 from tarot_tui.tui.widgets.confirm import Confirm
@@ -35,10 +35,11 @@ class OllamaScreen(JobStepScreen):
     """Looks whether a server answers, and imports a release into it; the import is a job, like an export."""
 
     STEP = "ollama"
-    KEYS = (
+    KEYS = table(
+        "ollama",
         Key("s", "s", "stop", N_("stop"), N_("Stop a running import; what arrived is kept."), quiet=True),
     )
-    BINDINGS = [binding for key in KEYS for binding in key.bindings()]
+    BINDINGS = bindings(KEYS)
 
     def body(self) -> Iterable[Widget]:
         """What, where to, under which name; then what the server says."""

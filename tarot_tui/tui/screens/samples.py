@@ -21,7 +21,7 @@ from tarot_tui.training import as_trained, child
 from tarot_tui.tui import commands
 from tarot_tui.tui.asked import Asked
 from tarot_tui.tui.background import in_daemon
-from tarot_tui.tui.keys import Key, bindings
+from tarot_tui.tui.keys import Key, bindings, table
 from tarot_tui.tui.likely_model import Likely, likely_model
 from tarot_tui.tui.screens.look import LookScreen
 from tarot_tui.tui.widgets.caption import Caption
@@ -31,11 +31,12 @@ from tarot_tui.tui.widgets.shell_line import ShellLine
 
 _STATES = {"edited": N_("edited"), "dropped": N_("left out")}
 
-_KEYS: tuple[Key, ...] = (
-    Key("right,n,space", "← →", "step(1)", N_("page"), N_("Show the next sample, or the one before.")),
-    Key("left,p", "←", "step(-1)", N_("before"), N_("Show the sample before."), quiet=True),
-    Key("g", "g", "ask('go')", N_("go to"), N_("Go to the sample of a number.")),
-    Key("slash", "/", "ask('find')", N_("search"), N_("Go to the next sample that says something.")),
+_KEYS: tuple[Key, ...] = table(
+    "samples",
+    Key("right,n,space", "← →", "step(1)", N_("page"), N_("Show the next sample, or the one before."), name="next_sample"),
+    Key("left,p", "←", "step(-1)", N_("before"), N_("Show the sample before."), quiet=True, name="sample_before"),
+    Key("g", "g", "ask('go')", N_("go to"), N_("Go to the sample of a number."), name="go_to"),
+    Key("slash", "/", "ask('find')", N_("search"), N_("Go to the next sample that says something."), name="find"),
     Key("d", "d", "drop", N_("drop"), N_("Leave the sample out of training, or take it in again.")),
     Key("e", "e", "edit", N_("edit"), N_("Edit the sample in your editor; the file itself stays as it is.")),
     Key("u", "u", "undo", N_("undo"), N_("Take the latest change back.")),

@@ -33,6 +33,8 @@ class StepScreen(Screen[None]):
 
     STEP: ClassVar[str]
     KEYS: ClassVar[tuple[Key, ...]] = ()
+    #: By the id of a field: one or two sentences of help.
+    FIELDS: ClassVar[dict[str, str]] = {}
     AUTO_FOCUS = "#primary"
 
     BINDINGS = keys.bindings(keys.WIZARD)
@@ -43,7 +45,8 @@ class StepScreen(Screen[None]):
         self._primary: Callable[[], None] | None = None
 
     @property
-    def _keys(self) -> tuple[Key, ...]:
+    def key_table(self) -> tuple[Key, ...]:
+        """Every key of this screen, in the order of the key line."""
         main, *others = keys.WIZARD
         return (main, *self.KEYS, *others)
 
@@ -59,6 +62,15 @@ class StepScreen(Screen[None]):
 
     def look(self) -> None:
         """Read the folder and show what it says; called whenever the screen comes up."""
+
+    def help_for(self, widget: Widget | None) -> str:
+        """What the field is for; empty for what needs no words."""
+        return _(self.FIELDS.get(widget.id or "", "")) if widget else ""
+
+    @property
+    def busy(self) -> bool:
+        """Whether it holds what would be lost if it were made anew."""
+        return False
 
     # ---- the frame
 
@@ -86,7 +98,7 @@ class StepScreen(Screen[None]):
                     yield Button("", id="primary", compact=True, disabled=True)
                     yield from self.buttons()
                 yield ShellLine(self.project.root)
-        yield KeyLine(self._keys)
+        yield KeyLine(self.key_table)
 
     def on_screen_resume(self) -> None:
         """The step comes up: what the folder says now is what it shows."""
@@ -192,7 +204,7 @@ class StepScreen(Screen[None]):
         body.scroll_relative(y=direction * max(1, body.size.height - 1), animate=False)
 
     def action_help(self) -> None:
-        """Show the keys."""
+        """Say what the field in focus is for, and show the keys."""
         from tarot_tui.tui.screens.help import HelpScreen
 
-        self.app.push_screen(HelpScreen(self._keys))
+        self.app.push_screen(HelpScreen(self.key_table, self.help_for(self.focused)))

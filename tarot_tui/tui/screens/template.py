@@ -12,14 +12,15 @@ from textual.widgets import Static, TextArea
 from tarot_tui.locale import N_, _
 from tarot_tui.project import Project, write_text
 from tarot_tui.text import one_line
-from tarot_tui.tui.keys import Key, bindings
+from tarot_tui.tui.keys import Key, bindings, table
 from tarot_tui.tui.screens.look import LookScreen
 from tarot_tui.tui.widgets.caption import Caption
 from tarot_tui.tui.widgets.confirm import Confirm
 from tarot_tui.tui.widgets.key_line import KeyLine
 from tarot_tui.tui.widgets.request_preview import RequestPreview
 
-_KEYS: tuple[Key, ...] = (
+_KEYS: tuple[Key, ...] = table(
+    "template",
     Key("ctrl+o", "ctrl+o", "save", N_("save"), N_("Write the template down.")),
     Key("f1", "F1", "help", N_("help"), N_("Show this help.")),
     Key("escape", "esc", "leave", N_("back"), N_("Go back; what is not saved is asked about.")),

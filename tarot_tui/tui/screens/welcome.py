@@ -13,11 +13,11 @@ from textual.widgets import Button, Input, Label, Static
 
 from tarot_tui.errors import TarotError
 from tarot_tui.locale import N_, _
-from tarot_tui.tui import keys
 from tarot_tui.tui.child import typed
-from tarot_tui.tui.keys import Key
+from tarot_tui.tui.keys import Key, bindings, table
 
-KEYS = (
+KEYS: tuple[Key, ...] = table(
+    "welcome",
     Key("enter", "enter", "create(True)", N_("create"), N_("Make the project.")),
     Key("down", "↓ tab", "app.focus_next", N_("down"), N_("Go to the next field or button.")),
     Key("up", "↑", "app.focus_previous", N_("up"), N_("Go to the field or button before."), quiet=True),
@@ -29,7 +29,7 @@ class WelcomeScreen(Screen[None]):
     """One question: where, and with our example or empty."""
 
     AUTO_FOCUS = "#example"
-    BINDINGS = [*keys.bindings(KEYS), Binding("escape", "step_out", show=False)]
+    BINDINGS = [*bindings(KEYS), Binding("escape", "step_out", show=False)]
 
     def __init__(self, folder: Path) -> None:
         super().__init__(id="welcome")

@@ -92,5 +92,7 @@ class Choice(Widget, Generic[Value], can_focus=True):
         label = Content(self._options[self._index][0])
         if len(self._options) == 1:
             return Content(" ") + label
-        place = Content.styled(f"  {self._index + 1}/{len(self._options)}", "dim")
+        place = Content.styled(
+            f"  {self._index + 1}/{len(self._options)}", "" if self.has_focus else "$text-muted"
+        )
         return Content("< ") + label + Content(" >") + place

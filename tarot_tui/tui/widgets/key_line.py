@@ -24,7 +24,8 @@ class KeyLine(Widget):
     def render(self) -> Content:
         """The line, without the keys for which there is no room."""
         pieces = [
-            Content.styled(key.shown, "bold $footer-key-foreground") + Content(f" {_(key.label)}  ")
+            Content.styled(key.now(self.app.keymap), "bold $footer-key-foreground")
+            + Content(f" {_(key.label)}  ")
             for key in self._keys
             if not key.quiet
         ]

@@ -1,0 +1,92 @@
+"""Everything that can be done at the moment, by name: what the palette offers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING
+
+from tarot_tui.glossary import WORDS
+from tarot_tui.locale import LANGUAGES, _
+from tarot_tui.tui import theme
+from tarot_tui.tui.screens.pick import Entry
+
+if TYPE_CHECKING:
+    from textual.screen import Screen
+
+    from tarot_tui.tui.base import TarotApp
+
+#: Runs that are offered by name; the list of runs has the others.
+RUNS = 20
+
+
+def everything(app: TarotApp) -> list[Entry]:
+    """The keys of the screen, then the steps, the runs, the themes and the languages; each value is a call."""
+    return [*of_screen(app.screen), *steps(app), *runs(app), *themes(app), *languages(app)]
+
+
+def of_screen(screen: Screen) -> Iterator[Entry]:
+    """What the keys of this screen do."""
+    for key in getattr(screen, "key_table", ()):
+        if key.action and "{key}" not in key.action and not key.action.startswith("app.command_palette"):
+            yield Entry(
+                _(key.label), partial(screen.run_action, key.action), _(key.help), key.now(screen.app.keymap)
+            )
+
+
+def steps(app: TarotApp) -> Iterator[Entry]:
+    """The steps of the wizard."""
+    from tarot_tui.tui.steps import STEPS
+
+    if go := getattr(app, "go", None):
+        for number, step in enumerate(STEPS, 1):
+            name = _("Step: {name}").format(name=_(step.title))
+            yield Entry(name, partial(go, step.id), _(step.purpose), str(number))
+
+
+def runs(app: TarotApp) -> Iterator[Entry]:
+    """The latest runs, to look at."""
+    from tarot_tui.jobs.control import named
+    from tarot_tui.jobs.status import read
+    from tarot_tui.tui.steps import runs as all_runs
+
+    project = getattr(app, "project", None)
+    for folder in reversed(all_runs(project)[-RUNS:] if project else []):
+        yield Entry(
+            _("Run: {name}").format(name=folder.name),
+            partial(app.watch_run, folder),
+            _("Watch this run: progress, loss, hardware, log."),
+            named(read(folder)),
+        )
+
+
+def themes(app: TarotApp) -> Iterator[Entry]:
+    """The themes that this terminal can show, ours first."""
+    ours = {found.name for found in app.themes}
+    usable = [found for found in app.available_themes.values() if theme.fits(found, app.environ)]
+    for found in sorted(usable, key=lambda found: (found.name not in ours, found.name)):
+        yield Entry(
+            _("Theme: {name}").format(name=theme.title(found)),
+            partial(app.use_theme, found.name),
+            _("Use these colours, now and from now on."),
+            f"• {found.name}" if found.name == app.theme else found.name,
+        )
+
+
+def languages(app: TarotApp) -> Iterator[Entry]:
+    """The languages."""
+    from tarot_tui.locale import language
+
+    for code, name in LANGUAGES.items():
+        yield Entry(
+            _("Language: {name}").format(name=name),
+            partial(app.use_language, code),
+            _("Speak it, now and from now on."),
+            "•" if code == language() else "",
+        )
+
+
+def words() -> Iterator[Entry]:
+    """The glossary; what a word means is said below the list, and picking one does nothing."""
+    for word in WORDS:
+        yield Entry(word.term, None, _(word.text), ", ".join(word.also))

@@ -1,0 +1,153 @@
+"""One of many, found by typing: the palette, themes, languages, runs and words are all picked here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from tarot_tui.locale import _
+from tarot_tui.text import one_line
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing to pick: what it is called, what there is to say of it, what stands at the right edge (a key)."""
+
+    label: str
+    value: Any
+    note: str = ""
+    right: str = ""
+
+
+class Pick(ModalScreen[Any]):
+    """Dismissed with the value of the entry that was picked, or None."""
+
+    AUTO_FOCUS = "Input"
+    BINDINGS = [
+        Binding("escape,ctrl+p", "dismiss(None)", show=False),
+        Binding("down,ctrl+n", "move('cursor_down')", show=False),
+        Binding("up", "move('cursor_up')", show=False),
+        Binding("pagedown", "move('page_down')", show=False),
+        Binding("pageup", "move('page_up')", show=False),
+    ]
+    WIDTH: ClassVar[int] = 76
+    DEFAULT_CSS = """
+    Pick { align-horizontal: center; }
+    Pick > Vertical {
+        width: 76; max-width: 100%; height: auto; max-height: 100%; margin-top: 2; padding: 0 1;
+        background: $panel; border: round $primary;
+    }
+    Pick Input { margin-bottom: 1; }
+    Pick OptionList {
+        height: auto; max-height: 16; padding: 0; border: none; background: transparent;
+        scrollbar-size-vertical: 1;
+    }
+    .-tall Pick OptionList, Pick.-tall OptionList { max-height: 28; }
+    Pick #hint { height: auto; margin-top: 1; color: $text-muted; }
+    """
+
+    def __init__(self, question: str, entries: Sequence[Entry], chosen: Any = None) -> None:
+        """``question`` stands above; ``chosen`` is highlighted at first."""
+        super().__init__()
+        self._question = question
+        self._entries = list(entries)
+        self._chosen = chosen
+        self._shown: list[Entry] = []
+
+    def compose(self) -> ComposeResult:
+        """The field, the list, and what the highlighted one is."""
+        with Vertical():
+            box = Input(placeholder=_("type to find"), compact=True)
+            box.cursor_blink = False
+            yield box
+            yield OptionList(compact=True, markup=False)
+            yield Static(id="hint", markup=False)
+
+    def on_mount(self) -> None:
+        """Show all."""
+        self.query_one(Vertical).border_title = Content(self._question)
+        self.query_one(OptionList).can_focus = False
+        self._list("")
+
+    def on_resize(self) -> None:
+        """What stands at the right edge moves with it."""
+        self._list(self.query_one(Input).value)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Typed: only what says all of the words is left, what begins with them first."""
+        event.stop()
+        self._chosen = None
+        self._list(event.value)
+
+    def _list(self, typed: str) -> None:
+        self._shown = found(self._entries, typed)
+        width = min(self.WIDTH, self.size.width) - 5
+        options = self.query_one(OptionList)
+        options.clear_options()
+        options.add_options([Option(_line(entry, width)) for entry in self._shown])
+        if self._shown:
+            options.highlighted = next(
+                (
+                    i
+                    for i, entry in enumerate(self._shown)
+                    if self._chosen is not None and entry.value == self._chosen
+                ),
+                0,
+            )
+        else:
+            self.query_one("#hint", Static).update(_("Nothing is called that."))
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        """Say what it is."""
+        event.stop()
+        if event.option_index < len(self._shown):
+            self.query_one("#hint", Static).update(self._shown[event.option_index].note)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter picks what is highlighted."""
+        event.stop()
+        self._pick(self.query_one(OptionList).highlighted)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """The mouse picks, too."""
+        event.stop()
+        self._pick(event.option_index)
+
+    def _pick(self, index: int | None) -> None:
+        if index is not None and index < len(self._shown):
+            self.dismiss(self._shown[index].value)
+
+    def action_move(self, how: str) -> None:
+        """Move in the list while the field keeps the focus."""
+        getattr(self.query_one(OptionList), f"action_{how}")()
+
+
+def found(entries: Sequence[Entry], typed: str) -> list[Entry]:
+    """The entries that say every word of ``typed``, those whose label begins so or says it before the others."""
+    words = typed.casefold().split()
+
+    def rank(entry: Entry) -> int:
+        label = entry.label.casefold()
+        return 0 if label.startswith(" ".join(words)) else 1 if all(word in label for word in words) else 2
+
+    fitting = [
+        e for e in entries if all(word in f"{e.label} {e.note} {e.right}".casefold() for word in words)
+    ]
+    return sorted(fitting, key=rank) if words else fitting
+
+
+def _line(entry: Entry, width: int) -> Content:
+    from rich.cells import cell_len
+
+    label = one_line(entry.label, max(8, width - cell_len(entry.right) - 1))
+    gap = max(1, width - cell_len(label) - cell_len(entry.right))
+    return Content(label + " " * gap) + Content.styled(entry.right, "$text-muted")
