@@ -83,7 +83,8 @@ def _outcomes(sides: list[Side]) -> list[tuple[str, ...]]:
 
 def _curves(sides: list[Side], letters: list[str]) -> list[str]:
     """Each run's loss over the same axes, so that what looks lower is lower."""
-    from tarot_tui.tui.widgets.braille import Frame, frame, masks
+    from tarot_tui.tui.widgets.braille import masks
+    from tarot_tui.tui.widgets.frame import Frame, frame
 
     points = sorted(point for one in sides for point in one.loss)
     if not points:

@@ -4,53 +4,59 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from tarot_tui.errors import BadInput
-from tarot_tui.jobs import files, foreign
-from tarot_tui.jobs.log import Tail, last_lines
-from tarot_tui.jobs.look import log_of, metrics_of, status_of
+from tarot_tui.jobs import files, foreign, nodes
+from tarot_tui.jobs.log import last_lines
+from tarot_tui.jobs.look import status_of
 from tarot_tui.jobs.metrics import parse_lines
 from tarot_tui.jobs.snapshot import elapsed, eta
 from tarot_tui.jobs.spec import read_spec
 from tarot_tui.jobs.status import Status
 from tarot_tui.jobs.stopping import STOP_GRACE
+from tarot_tui.locale import _
 from tarot_tui.text import one_line
+from tarot_tui.tui.curves_reader import CurvesReader
+from tarot_tui.tui.run_curves import Curves, number
 
 #: Seconds between two looks. A look at a run that writes nothing is a handful of stat calls, a tenth of a millisecond;
 #: inotify would save that and know nothing of what another machine writes on a shared file system.
 EVERY = 1.0
-#: How much of an old log is read, in bytes; and what one look takes of a fast one.
-_LOG_BYTES = 512 * 1024
-#: Of a longer trainer log, in bytes, the older part is first shown by some of its lines; and what one look takes of it.
-_METRICS_BYTES = 8 << 20
+#: Samples of the hardware that the first look takes.
+_SAMPLES = 600
+#: Between two looks the older part of a long log is read for so many seconds, and then not for so many.
+_FILL, _REST = 0.02, 0.1
 
 
 @dataclass(frozen=True)
 class Look:
     """What is new since the look before, and how the job is now. Times are seconds since the epoch.
 
+    foreign: whether somebody else started it, and nobody writes down what its machine does.
     elapsed, eta: seconds of this attempt, and those that remain. force_in: seconds until a stopping job is ended by
-    force. losses: new (step, loss) readings. metrics: the latest value of each key of the trainer's log.
-    log: newly finished lines; partial: the unfinished one. hardware: the last sample.
+    force. metrics: the latest value of each key of the trainer's log. curves: of the run; others: of the runs that it
+    is compared with, by name. hardware: the new samples, the latest last; nodes: the latest of each of the other
+    machines, by number.
     """
 
     time: float
     status: Status
     title: str = ""
     kind: str = ""
+    foreign: bool = False
     elapsed: float | None = None
     eta: float | None = None
     force_in: float | None = None
-    losses: list[tuple[float, float | None]] = field(default_factory=list)
     metrics: dict[str, Any] = field(default_factory=dict)
-    log: list[str] = field(default_factory=list)
-    partial: str = ""
-    hardware: dict[str, Any] = field(default_factory=dict)
+    curves: Curves = field(default_factory=Curves)
+    others: dict[str, Curves] = field(default_factory=dict)
+    hardware: list[dict[str, Any]] = field(default_factory=list)
+    nodes: dict[int, dict[str, Any]] = field(default_factory=dict)
 
 
 class RunReader:
@@ -60,31 +66,53 @@ class RunReader:
         self._folder = folder
         self._spec: dict[str, Any] = {}
         self._foreign = foreign.is_foreign(folder)
-        self._metrics_reader = metrics_of(folder, thin_above=_METRICS_BYTES)
-        self._metrics: dict[str, Any] = {}
-        self._log: Tail | None = None
-        self._hardware: dict[str, Any] = {}
+        self._curves = CurvesReader(folder)
+        self._others: dict[Path, CurvesReader] = {}
+        self._hardware_until = 0.0
+        self._last: Status | None = None
+
+    def compare_with(self, folders: Iterable[Path]) -> None:
+        """Read the curves of these runs too, and of no others."""
+        self._others = {folder: self._others.get(folder) or CurvesReader(folder) for folder in folders}
+
+    @property
+    def filling(self) -> bool:
+        """Whether there is an older part of a long log of which the first look took only some lines."""
+        return any(reader.filling for reader in (self._curves, *self._others.values()))
+
+    def fill_in(self, seconds: float) -> None:
+        """Spend so long on that part."""
+        for reader in (self._curves, *self._others.values()):
+            if reader.filling:
+                return reader.fill_in(seconds)
 
     def look(self) -> Look:
         """Look now. Blocks as long as the disk does; raises nothing for missing, damaged or half-written files."""
         # The status first: what was written before the end is then all there.
-        found = status_of(self._folder)
+        found = self._read_status()
         spec = self._read_spec()
-        lines, partial = self._read_log()
         return Look(
             time=time.time(),
             status=found,
             title=one_line(str(spec.get("title") or self._folder.name), 80),
             kind=one_line(str(spec.get("kind") or ""), 20),
+            foreign=self._foreign,
             elapsed=elapsed(found),
             eta=eta(found),
             force_in=self._force_in(found),
-            losses=self._read_losses(),
-            metrics=dict(self._metrics),
-            log=lines,
-            partial=partial,
+            curves=self._curves.read(),
+            metrics=dict(self._curves.latest),
+            others={folder.name: reader.read() for folder, reader in self._others.items()},
             hardware=self._read_hardware(found),
+            nodes=self._read_nodes(found),
         )
+
+    def _read_status(self) -> Status:
+        if self._last and not self._folder.is_dir():
+            reason = _("Its folder is gone: it was removed or moved while you watched.")
+            return replace(self._last, state="lost", cause="gone", reason=reason, pace=None)
+        self._last = status_of(self._folder)
+        return self._last
 
     def _read_spec(self) -> dict[str, Any]:
         # Written once, before the job starts.
@@ -95,33 +123,24 @@ class RunReader:
                 self._spec = read_spec(self._folder)
         return self._spec
 
-    def _read_losses(self) -> list[tuple[float, float | None]]:
-        losses = []
-        for row in self._metrics_reader.each(_METRICS_BYTES):
-            self._metrics |= row
-            step = number(row.get("current_steps"))
-            if step is not None and "loss" in row:
-                # A loss that is not a number arrives as NaN, or as null from writers of strict JSON.
-                losses.append((step, number(row["loss"], finite=False)))
-        return losses
+    def _read_hardware(self, found: Status) -> list[dict[str, Any]]:
+        if self._hardware_until and not found.alive:
+            return []
+        # At first as much as the history shows.
+        lines = last_lines(self._folder / files.HARDWARE, 3 if self._hardware_until else _SAMPLES)
+        samples = parse_lines(line.encode() for line in lines)
+        new = [sample for sample in samples if (number(sample.get("time")) or 0.0) > self._hardware_until]
+        if new:
+            self._hardware_until = number(new[-1]["time"]) or 0.0
+        return new
 
-    def _read_log(self) -> tuple[list[str], str]:
-        path = log_of(self._folder)
-        if self._log is None:
-            try:
-                start = max(path.stat().st_size - _LOG_BYTES, 0)
-            except OSError:
-                return [], ""
-            self._log = Tail(path, start)
-            lines, partial = self._log.read(_LOG_BYTES)
-            return (lines[1:] if start else lines), partial
-        return self._log.read(_LOG_BYTES)
-
-    def _read_hardware(self, found: Status) -> dict[str, Any]:
-        if found.alive or not self._hardware:
-            readings = parse_lines(line.encode() for line in last_lines(self._folder / files.HARDWARE, 2))
-            self._hardware = readings[-1] if readings else self._hardware
-        return self._hardware
+    def _read_nodes(self, found: Status) -> dict[int, dict[str, Any]]:
+        latest: dict[int, dict[str, Any]] = {}
+        for place in (self._folder / nodes.FOLDER).glob("*"):
+            samples = parse_lines(line.encode() for line in last_lines(place / files.HARDWARE, 2))
+            if place.name.isdigit() and samples:
+                latest[int(place.name)] = samples[-1]
+        return dict(sorted(latest.items()))
 
     def _force_in(self, found: Status) -> float | None:
         if found.state != "stopping":
@@ -132,15 +151,6 @@ class RunReader:
         if at is None:
             return None
         return max(0.0, at + (number(self._spec.get("stop_grace")) or STOP_GRACE) - time.time())
-
-
-def number(value: Any, *, finite: bool = True) -> float | None:
-    """``value`` if it is a number (with ``finite``: neither NaN nor infinite nor absurdly large), else None."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    if isinstance(value, int) and abs(value) > 1e15:
-        return None
-    return float(value) if abs(value) < 1e15 or not finite else None
 
 
 class Watcher:
@@ -156,6 +166,7 @@ class Watcher:
         self._wake = threading.Event()
         self._taken = threading.Event()
         self._stopped = False
+        self._compared: list[Path] = []
         threading.Thread(target=self._loop, name="run-reader", daemon=True).start()
 
     def taken(self) -> None:
@@ -166,6 +177,11 @@ class Watcher:
         """Look now, not only when the second is over."""
         self._wake.set()
 
+    def compare_with(self, folders: Iterable[Path]) -> None:
+        """Look at the curves of these runs too."""
+        self._compared = list(folders)
+        self.wake()
+
     def stop(self) -> None:
         """Look no more. Does not wait for a look that hangs."""
         self._stopped = True
@@ -174,11 +190,21 @@ class Watcher:
 
     def _loop(self) -> None:
         while not self._stopped:
+            self._reader.compare_with(self._compared)
             look = self._reader.look()
             if self._stopped:
                 return
             self._taken.clear()
             self._deliver(look)
             self._taken.wait()
-            self._wake.wait(EVERY)
+            until = time.monotonic() + EVERY
+            while (
+                not self._stopped
+                and not self._wake.is_set()
+                and self._reader.filling
+                and time.monotonic() < until
+            ):
+                self._reader.fill_in(_FILL)
+                self._wake.wait(_REST)
+            self._wake.wait(max(0.0, until - time.monotonic()))
             self._wake.clear()

@@ -1,7 +1,10 @@
 import math
 import random
 
-from tarot_tui.tui.widgets.braille import LABEL_WIDTH, Series, Smoothing, frame, lines, masks, render
+from tarot_tui.tui.widgets.braille import Raster, draw, masks
+from tarot_tui.tui.widgets.frame import frame
+from tarot_tui.tui.widgets.plot import LABEL_WIDTH, Flag, Layer, lines, plot_size, render
+from tarot_tui.tui.widgets.series import Series, Smoothing
 
 
 def plot(points, width=60, height=9):
@@ -46,7 +49,8 @@ def test_wild_values_are_cut_at_the_top_and_marked_so_that_the_rest_stays_readab
     points[100] = (101, 1e6)
     shown = frame(points)
     assert shown.top < 4
-    assert any("^" in text for role, text in lines(points, [], [], shown, 60, 9)[0] if role == "bad")
+    curve = Layer("raw", draw(points, shown, *plot_size(60, 9)))
+    assert any("^" in text for role, text in lines([curve], [], shown, 60, 9)[0] if role == "bad")
 
 
 def test_what_is_no_number_is_counted_marked_and_leaves_a_gap():
@@ -54,7 +58,7 @@ def test_what_is_no_number_is_counted_marked_and_leaves_a_gap():
     for step, loss in enumerate((1.0, 1.0, math.nan, math.inf, None, 1e308, 2.0, 2.0), 1):
         series.append(step, loss)
     assert series.bad_count == 4
-    drawn = lines(series.points, [], series.bad, frame(series.points), 60, 9)
+    drawn = lines([], [Flag(x, "!", "bad") for x in series.bad], frame(series.points), 60, 9)
     assert "!" in "".join(text for role, text in drawn[-2] if role == "bad")
     between = masks(series.points, frame(series.points), 53, 8)
     assert not any(row[18 * 53 // 60] for row in between)

@@ -9,19 +9,19 @@ def test_each_look_hands_out_only_what_is_new(make_job):
     job = make_job()
     job.status("running", 2)
     job.losses(3.0, 2.5)
-    job.log("one", "two")
     job.hardware()
     reader = RunReader(job.folder)
     look = reader.look()
     assert (look.title, look.kind, look.status.state) == ("The deck", "train", "running")
-    assert look.losses == [(1.0, 3.0), (2.0, 2.5)]
-    assert look.log == ["one", "two"]
+    assert look.curves.of("loss").points == [(1.0, 3.0), (2.0, 2.5)]
     assert look.metrics["grad_norm"] == 1.25
-    assert look.hardware["cpu"] == 34.0
+    assert look.hardware[-1]["cpu"] == 34.0
     assert 99 < look.elapsed < 200
     job.losses(2.0, first=3)
     again = reader.look()
-    assert (again.losses, again.log) == ([(3.0, 2.0)], [])
+    assert again.curves.of("loss").points[-1] == (3.0, 2.0)
+    assert again.hardware == []
+    assert reader.look().curves is again.curves
 
 
 def test_missing_and_damaged_files_are_looked_at_without_a_word(make_job, tmp_path):
@@ -30,7 +30,7 @@ def test_missing_and_damaged_files_are_looked_at_without_a_word(make_job, tmp_pa
     for name in ("status.json", "trainer_log.jsonl", "hardware.jsonl", "log.txt", "events.jsonl", "job.yaml"):
         (job.folder / name).write_bytes(b'{"\xff\x00[')
     look = RunReader(job.folder).look()
-    assert (look.status.state, look.losses, look.hardware) == ("lost", [], {})
+    assert (look.status.state, look.curves.by_key, look.hardware) == ("lost", {}, [])
 
 
 def test_readings_that_are_no_numbers_arrive_as_such_and_hostile_steps_do_not(make_job):
@@ -41,18 +41,9 @@ def test_readings_that_are_no_numbers_arrive_as_such_and_hostile_steps_do_not(ma
         '{"current_steps": 3, "loss": "low"}\n{"current_steps": 1e400, "loss": 1}\n'
         '{"current_steps": true, "loss": 1}\n{"loss": 1}\n{"current_steps": 4, "loss": 1' + "0" * 400 + "}",
     )
-    losses = RunReader(job.folder).look().losses
-    assert [step for step, _ in losses] == [1, 2, 3, 4]
-    assert math.isnan(losses[0][1]) and [loss for _, loss in losses[1:]] == [None, None, None]
-
-
-def test_only_the_end_of_a_long_log_is_read(make_job):
-    job = make_job()
-    job.log(*(f"line {n}" for n in range(200_000)))
-    look = RunReader(job.folder).look()
-    assert look.log[-1] == "line 199999"
-    assert 1000 < len(look.log) < 100_000
-    assert look.log[0].startswith("line ")
+    loss = RunReader(job.folder).look().curves.of("loss")
+    assert {step for step, _ in loss.points} <= {1, 2, 3, 4} and loss.bad == (1, 2, 3, 4)
+    assert all(math.isnan(value) for _, value in loss.points)
 
 
 def test_a_stopping_run_tells_when_it_will_be_forced(make_job):

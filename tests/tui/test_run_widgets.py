@@ -1,11 +1,9 @@
 import pytest
 from rich.cells import cell_len
-from textual.app import App
 
+from tarot_tui.tui.machine import Machine, checked
 from tarot_tui.tui.widgets.hardware import HardwarePanel
-from tarot_tui.tui.widgets.lines import bar, fit, flow, spread, width_of
-from tarot_tui.tui.widgets.log import KEPT, LogView
-from tarot_tui.tui.widgets.run_head import chop_words
+from tarot_tui.tui.widgets.lines import bar, chop_words, fit, flow, spread, width_of
 
 GPU = {"index": 0, "name": "NVIDIA H100 80GB HBM3", "util": 97, "mem_used": 60e9, "mem_total": 85.9e9}
 GPU |= {"temp": 61, "power": 412.0}
@@ -18,7 +16,8 @@ def text(lines):
 
 def panel(width, height, *gpus, **more):
     shown = HardwarePanel()
-    shown._sample = HOST | {"gpus": list(gpus)} | more
+    sample = HOST | {"gpus": list(gpus)} | more
+    shown._machine = Machine(sample, checked(sample))
     return shown.compose_lines(width, height)
 
 
@@ -55,72 +54,16 @@ def test_heat_and_fullness_have_their_words():
     hot = GPU | {"temp": 90, "mem_used": 85e9}
     for width in (38, 78):
         shown = text(panel(width, 30, GPU, hot))
-        assert "61 C ok" in shown and "90 C hot" in shown and "nearly full" in shown
+        assert "61 C ok" in shown and "90 C hot" in shown and "85.0/86 full" in shown
     assert "full" in text(panel(78, 10, *[hot] * 8))
 
 
 def test_a_gpu_that_says_little_or_nothing_shows_gaps_and_no_error():
-    mute = dict.fromkeys(GPU) | {"index": 3, "stale": True}
-    assert "does not answer" in text(panel(78, 10, mute))
-    assert "no answer" in text(panel(78, 10, *[mute] * 4))
+    mute = dict.fromkeys(GPU) | {"index": 3, "stale": 12}
+    for count in (1, 4):
+        shown = text(panel(78, 10, *[mute] * count))
+        assert "stale 12 s" in shown and "The NVIDIA driver has not answered for 12 s." in shown
+    assert "lost" in text(panel(78, 10, dict.fromkeys(GPU) | {"lost": True}))
     assert text(panel(38, 40, {})) and text(panel(78, 10, "nonsense", {"index": "?"}))
     hostile = {"index": "\x1b[31m", "name": ["x"], "util": "97", "mem_used": float("nan"), "power": 10**400}
     assert "\x1b" not in text(panel(78, 10, hostile, cpu="busy", ram_total=0, disk_free=None))
-
-
-class LogApp(App):
-    def compose(self):
-        yield LogView()
-
-
-def rows(app):
-    return [app.query_one(LogView).render_line(y).text.rstrip() for y in range(app.size.height)]
-
-
-async def test_the_log_follows_until_one_scrolls_and_again_at_the_end():
-    app = LogApp()
-    async with app.run_test(size=(20, 5)) as pilot:
-        log = app.query_one(LogView)
-        log.extend([f"line {n}" for n in range(20)])
-        assert rows(app)[-1] == "line 19"
-        log.focus()
-        await pilot.press("pageup")
-        assert rows(app) == [f"line {n}" for n in range(11, 16)]
-        log.extend(["line 20"])
-        assert rows(app)[-1] == "line 15"
-        await pilot.press("end")
-        log.extend(["line 21"])
-        assert rows(app)[-1] == "line 21"
-        await pilot.press("home")
-        assert rows(app)[0] == "line 0"
-
-
-async def test_a_short_log_stands_at_the_top_and_an_unfinished_line_is_replaced():
-    app = LogApp()
-    async with app.run_test(size=(20, 5)):
-        log = app.query_one(LogView)
-        log.extend(["first"], "10 %")
-        log.extend([], "20 %")
-        assert rows(app) == ["first", "20 %", "", "", ""]
-        log.extend(["done"], "")
-        assert rows(app) == ["first", "done", "", "", ""]
-
-
-async def test_long_and_wide_lines_are_wrapped_and_again_when_the_width_changes():
-    app = LogApp()
-    async with app.run_test(size=(10, 6)) as pilot:
-        app.query_one(LogView).extend(["聖杯三正位的含義", "x" * 25])
-        assert rows(app)[:5] == ["聖杯三正位", "的含義", "x" * 10, "x" * 10, "x" * 5]
-        await pilot.resize_terminal(25, 6)
-        assert rows(app)[:2] == ["聖杯三正位的含義", "x" * 25]
-
-
-async def test_the_log_is_harmless_and_bounded():
-    app = LogApp()
-    async with app.run_test(size=(20, 5)):
-        log = app.query_one(LogView)
-        log.extend(["\x1b[31mred\x1b[0m\x07 \x1b]0;title\x07x\ty"])
-        assert "\x1b" not in rows(app)[0] and "red" in rows(app)[0]
-        log.extend(f"line {n}" for n in range(3 * KEPT))
-        assert len(log._lines) == len(log._rows) == KEPT
-        assert rows(app)[-1] == f"line {3 * KEPT - 1}"

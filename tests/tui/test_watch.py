@@ -9,7 +9,7 @@ import pytest
 from tarot_tui.jobs import files
 from tarot_tui.tui.screens.watch import WatchScreen
 from tarot_tui.tui.watch_app import WatchApp
-from tarot_tui.tui.widgets.chart import LossChart
+from tarot_tui.tui.widgets.chart import RunChart
 from tarot_tui.tui.widgets.hardware import HardwarePanel
 from tarot_tui.tui.widgets.log import LogView
 from tarot_tui.tui.widgets.run_head import RunHead
@@ -47,7 +47,7 @@ async def test_everything_about_a_run_is_in_sight(watch, until, text_of, size):
         for word in ("loss 1.8100", "lr 1.00e-04", "grad norm 1.250", "epoch 1.20", "s stop", "q back"):
             assert word in shown
         screen = app.screen.region
-        for part, least in ((RunHead, 4), (LossChart, 6), (HardwarePanel, 1), (LogView, 4)):
+        for part, least in ((RunHead, 4), (RunChart, 6), (HardwarePanel, 1), (LogView, 4)):
             region = app.screen.query_one(part).region
             assert screen.contains_region(region) and region.height >= least
 
@@ -163,7 +163,7 @@ async def test_the_log_can_have_the_whole_height_and_be_scrolled(watch, until, t
         assert app.screen.query_one(LogView).region.height > before + 5
         await pilot.press("home")
         await until(pilot, "loading the model")
-        assert "more below" in text_of(app)
+        assert "End follows" in text_of(app)
         await pilot.press("l", "end")
         await until(pilot, "following")
 
@@ -266,4 +266,4 @@ async def test_a_run_that_somebody_else_started_is_shown(project, tmp_path, unti
         await until(pilot, "step 10 of 40")
         for word in ("a run of LLaMA-Factory", "running", "Running training", "loss 3.0000"):
             assert word in text_of(app)
-        assert app.screen.query_one(LossChart).raw.last == 3.0
+        assert app.screen.query_one(RunChart).curves.of("loss").last == 3.0

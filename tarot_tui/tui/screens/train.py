@@ -15,17 +15,19 @@ from tarot_tui.jobs import reapers, status
 from tarot_tui.jobs.status import Status
 from tarot_tui.locale import N_, _
 from tarot_tui.tui import child, commands, steps
-from tarot_tui.tui.keys import Key
+from tarot_tui.tui.keys import Key, bindings, table
+from tarot_tui.tui.run_keys import RUN, RunKeys
 from tarot_tui.tui.screens.step import StepScreen
 from tarot_tui.tui.widgets.plan_view import PlanView
 from tarot_tui.tui.widgets.run_view import RunView
 
 
-class TrainScreen(StepScreen):
+class TrainScreen(StepScreen, RunKeys):
     """Before: the plan and the start. After: the run, whoever started it."""
 
     STEP = "train"
-    KEYS = (
+    KEYS = table(
+        "train",
         Key("s", "s", "stop", N_("stop"), N_("Stop the run after it has saved a checkpoint; asks first.")),
         Key("r", "r", "resume", N_("resume"), N_("Go on with a run that was stopped, failed or got lost.")),
         Key(
@@ -44,8 +46,8 @@ class TrainScreen(StepScreen):
             N_("Prepare another run with the recipe as it is now."),
             quiet=True,
         ),
-    )
-    BINDINGS = [binding for key in KEYS for binding in key.bindings()]
+    ) + RUN
+    BINDINGS = bindings(KEYS)
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)

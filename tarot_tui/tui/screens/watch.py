@@ -2,45 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from textual.app import ComposeResult
-from textual.screen import Screen
 
 from tarot_tui.locale import N_
 from tarot_tui.project import Project
-from tarot_tui.tui.keys import Key, bindings
+from tarot_tui.tui.keys import Key, bindings, table
+from tarot_tui.tui.run_keys import RUN, RunKeys
 from tarot_tui.tui.widgets.key_line import KeyLine
 from tarot_tui.tui.widgets.log import LogView
 from tarot_tui.tui.widgets.run_view import RunView
 
-KEYS: tuple[Key, ...] = (
+_OWN: tuple[Key, ...] = table(
+    "watch",
     Key("s", "s", "stop", N_("stop"), N_("Stop the run after it has saved a checkpoint; asks first.")),
     Key("r", "r", "resume", N_("resume"), N_("Go on with a run that was stopped, failed or got lost.")),
     Key("l", "l", "bigger_log", N_("log bigger"), N_("Give the log the whole screen, or take it back.")),
     Key("question_mark,f1", "?", "help", N_("help"), N_("Show this help.")),
     Key("q,escape", "q", "leave", N_("back"), N_("Leave. The run goes on without this screen.")),
-    Key("up,k", "↑ ↓", "log('scroll_by(-1)')", N_("scroll"), N_("Scroll the log; it then no longer follows."), quiet=True),
-    Key("pageup", "PgUp", "log('page(-1)')", N_("page up"), N_("Scroll the log by a page (PgDn: down)."), quiet=True),
-    Key("end", "End", "log('follow')", N_("follow"), N_("Follow the end of the log again."), quiet=True),
+    Key("up,k", "↑ ↓", "log('scroll_by(-1)')", N_("scroll"), N_("Scroll the log; it then no longer follows."), quiet=True, name="scroll"),
+    Key("pageup", "PgUp", "log('page(-1)')", N_("page up"), N_("Scroll the log by a page (PgDn: down)."), quiet=True, name="page_up"),
+    Key("end", "End", "log('follow')", N_("follow"), N_("Follow the end of the log again."), quiet=True, name="follow"),
     Key("ctrl+l", "ctrl+l", "app.redraw", N_("redraw"), N_("Draw the whole screen again."), quiet=True),
 )  # fmt: skip
+#: Those of the view come after stop, resume and the log, before help and out.
+KEYS: tuple[Key, ...] = (*_OWN[:3], *RUN, *_OWN[3:])
 
 
-class WatchScreen(Screen[None]):
+class WatchScreen(RunKeys):
     """One run's live view; leaving it changes nothing for the run."""
 
     AUTO_FOCUS = "LogView"
     BINDINGS = bindings(KEYS)
 
-    def __init__(self, project: Project, folder: Path) -> None:
+    def __init__(self, project: Project, folder: Path, compared: Iterable[Path] = ()) -> None:
+        """``compared``: other runs whose curves are laid over this one's."""
         super().__init__()
         self.project = project
         self.folder = folder
+        self._compared = list(compared)
+
+    @property
+    def key_table(self) -> tuple[Key, ...]:
+        """Every key of this screen."""
+        return KEYS
 
     def compose(self) -> ComposeResult:
         """The view, and the keys."""
-        yield RunView(self.folder)
+        yield RunView(self.folder, compared=self._compared)
         yield KeyLine(KEYS)
 
     def action_stop(self) -> None:

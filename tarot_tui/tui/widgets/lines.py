@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len, chop_cells, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Region, Size
@@ -59,6 +59,21 @@ def bar(share: float, width: int, role: str) -> Runs:
     halves = round(max(0.0, min(share, 1.0)) * width * 2)
     filled = "⠶" * (halves // 2) + "⠆" * (halves % 2)
     return [(role, filled), ("track", "⠤" * (width - len(filled)))]
+
+
+def chop_words(text: str, width: int) -> list[str]:
+    """``text`` on lines of at most ``width`` cells, broken at spaces where there are any."""
+    lines: list[str] = [""]
+    for word in text.split():
+        joined = f"{lines[-1]} {word}" if lines[-1] else word
+        if cell_len(joined) <= width:
+            lines[-1] = joined
+        else:
+            pieces = chop_cells(word, max(width, 2))
+            lines += pieces if lines[-1] else pieces[1:]
+            if not lines[0]:
+                lines[0] = pieces[0]
+    return lines
 
 
 class Lines(Widget):

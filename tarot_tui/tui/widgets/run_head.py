@@ -5,14 +5,13 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from rich.cells import cell_len, chop_cells
-
 from tarot_tui.jobs.control import named
 from tarot_tui.jobs.status import Status
 from tarot_tui.locale import _
 from tarot_tui.text import duration, one_line, size
-from tarot_tui.tui.run_reader import Look, number
-from tarot_tui.tui.widgets.lines import Lines, Runs, bar, fit, flow, spread, width_of
+from tarot_tui.tui.run_curves import number
+from tarot_tui.tui.run_reader import Look
+from tarot_tui.tui.widgets.lines import Lines, Runs, bar, chop_words, fit, flow, spread, width_of
 
 _ROLES = {"finished": "good", "running": "good", "failed": "bad", "lost": "bad"}
 #: Lines that a reason may take.
@@ -191,18 +190,3 @@ def _readings(metrics: dict[str, Any], smoothed: float | None) -> list[Runs]:
         text = text.ljust(6)
         items.append([("label", label + " "), ("bad" if broken else "value", text)])
     return items
-
-
-def chop_words(text: str, width: int) -> list[str]:
-    """``text`` on lines of at most ``width`` cells, broken at spaces where there are any."""
-    lines: list[str] = [""]
-    for word in text.split():
-        joined = f"{lines[-1]} {word}" if lines[-1] else word
-        if cell_len(joined) <= width:
-            lines[-1] = joined
-        else:
-            pieces = chop_cells(word, max(width, 2))
-            lines += pieces if lines[-1] else pieces[1:]
-            if not lines[0]:
-                lines[0] = pieces[0]
-    return lines

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from textual.app import ComposeResult
 from textual.containers import Container, Vertical
@@ -13,18 +16,22 @@ from textual.message import Message
 
 from tarot_tui.errors import TarotError
 from tarot_tui.jobs import control
+from tarot_tui.jobs.find import all_jobs
+from tarot_tui.jobs.sampler import Sampler
 from tarot_tui.jobs.status import Status
 from tarot_tui.jobs.stopping import STOP_GRACE
 from tarot_tui.locale import _
 from tarot_tui.project import Project
 from tarot_tui.text import duration
 from tarot_tui.tui.background import in_daemon
-from tarot_tui.tui.run_reader import Look, Watcher, number
-from tarot_tui.tui.widgets.caption import Caption
-from tarot_tui.tui.widgets.chart import LossChart
+from tarot_tui.tui.machine import MINUTE, History, Machine, checked
+from tarot_tui.tui.run_curves import SMOOTH, number
+from tarot_tui.tui.run_reader import Look, Watcher
+from tarot_tui.tui.widgets.chart import RunChart
+from tarot_tui.tui.widgets.chart_caption import ChartCaption
 from tarot_tui.tui.widgets.confirm import Confirm
-from tarot_tui.tui.widgets.hardware import HardwarePanel
-from tarot_tui.tui.widgets.log import LogView
+from tarot_tui.tui.widgets.hardware import OLD, HardwarePanel
+from tarot_tui.tui.widgets.log_pane import LogPane
 from tarot_tui.tui.widgets.run_head import RunHead
 
 #: Cells of width from which the chart and the hardware stand side by side.
@@ -38,7 +45,8 @@ _SILENT = 3.0
 class RunView(Container):
     """Everything about one run, kept up to date. Closing it changes nothing for the run.
 
-    A screen binds keys of its own choice to ``action_stop``, ``action_resume`` and ``action_bigger_log``.
+    A screen binds keys of its own choice to ``action_stop``, ``action_resume`` and ``action_bigger_log``, and those of
+    :mod:`tarot_tui.tui.run_keys` to the others.
     """
 
     DEFAULT_CSS = """
@@ -57,6 +65,8 @@ class RunView(Container):
     RunView.-no-loss > #middle { height: auto; }
     RunView.-no-loss.-wide HardwarePanel { width: 1fr; height: auto; margin-left: 0; }
     RunView.-big-log > #middle { display: none; }
+    RunView.-machine #curve, RunView.-machine #log-part { display: none; }
+    RunView.-machine HardwarePanel { width: 1fr; height: 1fr; margin-left: 0; }
     """
 
     class Changed(Message):
@@ -75,12 +85,24 @@ class RunView(Container):
             self.watcher_of = watcher_of
             self.look = look
 
-    def __init__(self, folder: Path, *, id: str | None = None) -> None:
+    class Sampled(Message):
+        """A reading of this machine, taken for want of the run's own."""
+
+        def __init__(self, sample: dict[str, Any]) -> None:
+            super().__init__()
+            self.sample = sample
+
+    def __init__(self, folder: Path, *, id: str | None = None, compared: Iterable[Path] = ()) -> None:
+        """``compared``: other runs whose curves are laid over this one's."""
         super().__init__(id=id, classes="-no-loss")
         self.folder = folder
+        self.compared = list(compared)
         self.status: Status | None = None
         self._watcher: Watcher | None = None
+        self._sampler: Sampler | None = None
         self._look: Look | None = None
+        self._history = History()
+        self._taken: float | None = None
         self._seen_at = 0.0
 
     def compose(self) -> ComposeResult:
@@ -88,13 +110,10 @@ class RunView(Container):
         yield RunHead()
         with Container(id="middle"):
             with Vertical(id="curve"):
-                legend = [("raw", _("thin: readings")), ("", "  "), ("smooth", _("bold: average"))]
-                yield Caption(_("Loss by step"), legend)
-                yield LossChart()
+                yield ChartCaption()
+                yield RunChart()
             yield HardwarePanel()
-        with Vertical(id="log-part"):
-            yield Caption(_("Log"))
-            yield LogView()
+        yield LogPane(id="log-part")
 
     def on_mount(self) -> None:
         """Begin to look."""
@@ -104,24 +123,28 @@ class RunView(Container):
     def on_unmount(self) -> None:
         """Stop looking; a look that hangs is left behind."""
         self._watcher.stop()
+        self._stop_sampling()
 
     def show(self, folder: Path) -> None:
         """Watch the run in ``folder`` from now on."""
         if self._watcher:
             self._watcher.stop()
+        self._stop_sampling()
         self.folder, self.status, self._look = folder, None, None
-        self.query_one(LossChart).clear()
-        self.query_one(LogView).clear()
+        self._history, self._taken = History(folder.name), None
+        self.query_one(RunChart).clear()
+        self.query_one(LogPane).show(folder)
         self._seen_at = time.monotonic()
-        self._watcher = Watcher(folder, lambda look: self._hand_over(folder, look))
+        self._watcher = Watcher(folder, lambda look: self._hand_over(self.Seen(folder, look)))
+        self._watcher.compare_with(self.compared)
 
     def _smoothed(self) -> float | None:
-        return self.query_one(LossChart).smooth.last
+        return self._look.curves.of(SMOOTH).last if self._look else None
 
-    def _hand_over(self, folder: Path, look: Look) -> None:
-        # In the reading thread. The loop may be closing: then nobody is interested any more.
+    def _hand_over(self, message: Message) -> None:
+        # In a reading thread. The loop may be closing: then nobody is interested any more.
         with suppress(RuntimeError):
-            self.post_message(self.Seen(folder, look))
+            self.post_message(message)
 
     def on_run_view_seen(self, event: Seen) -> None:
         """Show what is new."""
@@ -130,39 +153,62 @@ class RunView(Container):
             return
         look = event.look
         before, self.status, self._look, self._seen_at = self.status, look.status, look, time.monotonic()
-        chart = self.query_one(LossChart)
-        for step, loss in look.losses:
-            chart.append(step, loss)
-        self.set_class(look.kind != "train" and not chart.raw.points, "-no-loss")
+        chart = self.query_one(RunChart)
+        self.set_class(look.kind != "train" and not look.curves.by_key, "-no-loss")
         chart.end = look.status.total if look.status.unit == "steps" else None
-        chart.renew()
-        self._show_bad(chart)
+        chart.show(self.folder.name, look.curves, look.others)
+        self.query_one(ChartCaption).speak_for(chart)
         self.query_one(RunHead).show(look, self.folder.name, self._smoothed())
-        taken = number(look.hardware.get("time")) or look.time
-        age = look.time - taken if look.status.alive else None
-        self.query_one(HardwarePanel).show(look.hardware, age)
-        self.query_one(LogView).extend(look.log, look.partial)
+        self._show_hardware(look)
+        self.query_one(LogPane).look()
         if before is None or before.state != look.status.state:
             self.post_message(self.Changed(self.folder, look.status))
         self._watcher.taken()
 
-    def _show_bad(self, chart: LossChart) -> None:
-        count = chart.raw.bad_count
-        note = [("bad", _("! no number: {count}").format(count=count))] if count else []
-        self.query_one("#curve Caption", Caption).show(note)
+    def _show_hardware(self, look: Look) -> None:
+        if look.foreign and self._sampler is None:
+            self._sampler = Sampler(self.folder, lambda sample: self._hand_over(self.Sampled(sample)))
+        for sample in look.hardware:
+            self._history.add(sample)
+            self._taken = number(sample.get("time"))
+        nodes = {
+            rank: Machine(
+                sample, checked(sample, self.folder.name), look.time - (number(sample.get("time")) or 0.0)
+            )
+            for rank, sample in look.nodes.items()
+        }
+        working = look.status.state == "running" and (look.elapsed or 0.0) > MINUTE
+        self.query_one(HardwarePanel).show(self._history.look(self._age()), nodes, working=working)
+
+    def _age(self) -> float | None:
+        if self._taken is None:
+            return 0.0
+        shown_as_last = self._look and not self._look.status.alive and not self._sampler
+        return None if shown_as_last else max(0.0, time.time() - self._taken)
+
+    def on_run_view_sampled(self, event: Sampled) -> None:
+        """Show this machine beside a run that says nothing of its own."""
+        event.stop()
+        self._history.add(event.sample)
+        self._taken = number(event.sample.get("time"))
+        self.query_one(HardwarePanel).show(self._history.look(self._age()))
+
+    def _stop_sampling(self) -> None:
+        if self._sampler:
+            self._sampler.stop()
+            self._sampler = None
+
+    def on_run_chart_turned(self, event: RunChart.Turned) -> None:
+        """The chart was turned to something else: its caption says to what."""
+        event.stop()
+        self.query_one(ChartCaption).renew()
 
     def _notice_silence(self) -> None:
         silence = time.monotonic() - self._seen_at
         if silence > _SILENT:
             self.query_one(RunHead).show(self._look, self.folder.name, self._smoothed(), silence)
-
-    def on_log_view_moved(self, event: LogView.Moved) -> None:
-        """Say whether the log is followed."""
-        event.stop()
-        words = (
-            _("{count} more below; End follows").format(count=event.below) if event.below else _("following")
-        )
-        self.query_one("#log-part Caption", Caption).show([("note", words)])
+        if (age := self._age()) and age > OLD:
+            self.query_one(HardwarePanel).show(self._history.look(age))
 
     def on_resize(self, event: Resize) -> None:
         """Side by side where there is room, without empty lines where there is little."""
@@ -174,6 +220,75 @@ class RunView(Container):
     def action_bigger_log(self) -> None:
         """Give the log the whole height, or take it back."""
         self.toggle_class("-big-log")
+
+    # ---- the chart and the machine
+
+    def action_next_curve(self) -> None:
+        """Show the next curve."""
+        self.query_one(RunChart).next_metric()
+
+    def action_log_scale(self) -> None:
+        """Draw the curve by its magnitude, or evenly again."""
+        self.query_one(RunChart).toggle_log()
+
+    def action_zoom(self, factor: float) -> None:
+        """Show ``factor`` times as many steps."""
+        self.query_one(RunChart).zoom(factor)
+
+    def action_pan(self, share: float) -> None:
+        """Show what lies before or behind."""
+        self.query_one(RunChart).pan(share)
+
+    def action_whole_curve(self) -> None:
+        """Show the whole curve, and follow its end."""
+        self.query_one(RunChart).show_all()
+
+    def action_cursor(self, cells: int) -> None:
+        """Read the next value out, or the one before."""
+        self.query_one(RunChart).move_cursor(cells)
+
+    def action_next_bright(self) -> None:
+        """Let the next of several runs stand out."""
+        self.query_one(RunChart).next_bright()
+
+    def action_machine(self) -> None:
+        """Give the machine's readings the whole height, or take it back."""
+        panel = self.query_one(HardwarePanel)
+        panel.whole = not panel.whole
+        self.set_class(panel.whole, "-machine")
+        panel.renew()
+
+    def action_compare(self) -> None:
+        """Lay another run's curve over this one, or take it away."""
+        from tarot_tui.tui.screens.pick import Entry
+
+        others = [
+            one for one in reversed(all_jobs(self.app.project, "train")) if one.name != self.folder.name
+        ]
+        if not others:
+            self.notify(_("There is no other training run to compare with."))
+            return
+        entries = [
+            Entry(
+                one.name,
+                partial(self.compare_with, one),
+                _("Lay its curve over this one, or take it away."),
+                "•" if one in self.compared else "",
+            )
+            for one in others
+        ]
+        self.app.pick(_("Compare with"), entries)
+
+    def compare_with(self, folder: Path) -> None:
+        """Lay this run's curve over ours, or take it away again."""
+        self.compared = (
+            [one for one in self.compared if one != folder]
+            if folder in self.compared
+            else [*self.compared, folder]
+        )
+        self._watcher.compare_with(self.compared)
+
+    # ---- the run
 
     def action_stop(self) -> None:
         """Ask, then let the run save and stop."""
