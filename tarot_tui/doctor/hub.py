@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from tarot_tui.findings import Finding
@@ -13,11 +14,14 @@ from tarot_tui.text import one_line
 
 #: Seconds that the hub may take for each step of an answer.
 PATIENCE = 4.0
+MODELSCOPE = "https://www.modelscope.cn"
 
 
 def check() -> Iterator[Finding]:
-    """Whether there is a token, and whether the hub is there and takes it."""
+    """Whether there is a token, whether the hub is there and takes it, and gives us the models of this project."""
     from huggingface_hub import constants, get_token
+
+    from tarot_tui.doctor import bases
 
     token = get_token()
     yield _token(bool(token))
@@ -29,7 +33,31 @@ def check() -> Iterator[Finding]:
             fix="unset HF_HUB_OFFLINE TRANSFORMERS_OFFLINE",
         )
         return
-    yield ask(constants.ENDPOINT, token)
+    if os.environ.get("USE_MODELSCOPE_HUB", "").lower() in ("1", "true", "yes", "on", "y"):
+        yield modelscope(os.environ.get("MODELSCOPE_ENDPOINT") or MODELSCOPE)
+        return
+    found = ask(constants.ENDPOINT, token)
+    yield found
+    if found.id != "hub.unreachable":
+        yield from bases.check(constants.ENDPOINT, token, Path.cwd())
+
+
+def modelscope(endpoint: str) -> Finding:
+    """Whether models can be fetched from ModelScope, which USE_MODELSCOPE_HUB asks for."""
+    from importlib.util import find_spec
+
+    import httpx
+
+    if find_spec("modelscope_hub") is None:
+        text = _("USE_MODELSCOPE_HUB is set, and ModelScope's client is missing: nothing can be downloaded.")
+        return Finding("hub.modelscope_client", "warning", text, fix="pip install 'tarot-tui[modelscope]'")
+    host = _host(endpoint)
+    try:
+        answer = httpx.get(endpoint, timeout=PATIENCE, follow_redirects=False)
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        return _unreachable(endpoint, host, type(error).__name__, "MODELSCOPE_ENDPOINT")
+    text = _("{host} answers; models come from there (USE_MODELSCOPE_HUB).").format(host=host)
+    return Finding("hub.modelscope", "ok", text, f"HTTP {answer.status_code}")
 
 
 def _token(present: bool) -> Finding:
@@ -103,7 +131,7 @@ def _rights(answer) -> str:  # type: ignore[no-untyped-def]
     return _("the token's rights are fine-grained: 'tarot-tui login --status' tells")
 
 
-def _unreachable(endpoint: str, host: str, evidence: str) -> Finding:
+def _unreachable(endpoint: str, host: str, evidence: str, variable: str = "HF_ENDPOINT") -> Finding:
     return Finding(
         "hub.unreachable",
         "warning",
@@ -111,7 +139,7 @@ def _unreachable(endpoint: str, host: str, evidence: str) -> Finding:
             host=host
         ),
         evidence,
-        fix="unset HF_ENDPOINT"
+        fix=f"unset {variable}"
         if host == "?"
         else shlex.join(["curl", "-I", f"{urlsplit(endpoint).scheme}://{host}"]),
     )
