@@ -99,6 +99,12 @@ def _ladder(
         )
 
 
+def _may_be_quantised(recipe: Recipe) -> bool:
+    # ZeRO-3, which a file of the user's may say too, cannot share out a base in 4 bits.
+    sharded = recipe.deepspeed not in (None, "z2", "z2_offload")
+    return recipe.finetuning_type == "lora" and recipe.quantization_bit != 4 and not sharded
+
+
 def _smaller_batches(recipe: Recipe, processes: int) -> Iterator[tuple[int, int]]:
     """Micro-batches and accumulation, each about half of the one before, a step's samples always the same."""
     effective = recipe.per_device_train_batch_size * recipe.gradient_accumulation_steps
@@ -119,7 +125,7 @@ def _shorter(recipe: Recipe, length: Mapping[str, int]) -> int:
 
 def _last_word(recipe: Recipe, reach: int) -> str:
     further = [name for name, level in _REACH.items() if level > reach and name != "batch"]
-    if recipe.finetuning_type != "lora" or recipe.quantization_bit == 4:
+    if not _may_be_quantised(recipe):
         further = [name for name in further if name != "4bit"]
     if not further:
         return _("All that the recipe allows was tried: a smaller base model or more memory is needed.")

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from tarot_tui.errors import BadInput, Refused
+from tarot_tui.findings import worst_first
 from tarot_tui.jobs import nodes
 from tarot_tui.jobs.launch import start
 from tarot_tui.jobs.spec import create, read_spec
 from tarot_tui.locale import _
 from tarot_tui.project import Project, write_text
+from tarot_tui.training import sharding
 from tarot_tui.training.device import Device, cpu_threads, idlest
 from tarot_tui.training.ladder import RECIPE, retries
-from tarot_tui.training.parallel import Layout, accelerate_config, layout, shared
+from tarot_tui.training.launch_files import ACCELERATE, for_machine, launch_files
+from tarot_tui.training.parallel import Layout, layout, shared
 from tarot_tui.training.plan import Plan, plan_in_child
 from tarot_tui.training.recipe import Recipe, dump
 
@@ -43,17 +47,19 @@ def launch(
 def make_job(
     project: Project, recipe: Recipe, plan: Plan, slug: str | None = None, parallel: Layout = _ALONE
 ) -> Path:
-    """The job's folder, ready to start: ``job.yaml``, ``recipe.yaml``, ``accelerate.yaml``.
+    """The job's folder, ready to start: ``job.yaml``, ``recipe.yaml``, and :func:`.launch_files`.
 
     Its ``request`` holds every key of the recipe, from the plan ``base`` (the model's folder), ``base_fingerprint``,
     ``adapter_sha256``, ``dataset_sha256``, ``device``, ``precision`` and ``steps``, and ``parallel`` (see :class:`.parallel.Layout`).
     Raises Refused when the plan has errors or there are too few GPUs, BadInput when a step cannot be divided.
     """
+    plan = judged(project, recipe, plan, parallel)
     if plan.refused:
         worst = plan.findings[0]
         fix = " " + _("fix: {fix}").format(fix=worst.fix) if worst.fix else ""
         raise Refused(_("Not started: {reason}").format(reason=worst.text) + fix)
     shared(recipe, parallel.num_processes)
+    files = launch_files(project, recipe, parallel, cpu=plan.device["kind"] == "cpu")
     known = ("base", "base_fingerprint", "adapter_sha256", "dataset_sha256", "device", "precision", "steps")
     request = recipe.model_dump() | {name: getattr(plan, name) for name in known}
     name = slug or "-".join(recipe.dataset)
@@ -69,8 +75,19 @@ def make_job(
         title=_("train {name}").format(name=name),
     )
     write_text(folder / RECIPE, dump(recipe))
-    write_text(folder / "accelerate.yaml", accelerate_config(parallel, 0, cpu=plan.device["kind"] == "cpu"))
+    for file, text in files.items():
+        write_text(folder / file, text)
     return folder
+
+
+def judged(project: Project, recipe: Recipe, plan: Plan, parallel: Layout) -> Plan:
+    """``plan`` with what there is to say of sharing the model out among the processes; the same when said again.
+
+    Raises BadInput for a file of the user's that cannot be read.
+    """
+    said = list(sharding.findings(project, recipe, parallel.num_processes, plan.device["kind"]))
+    new = [finding for finding in said if finding not in plan.findings]
+    return replace(plan, findings=worst_first([*plan.findings, *new])) if new else plan
 
 
 def join(job: Path, machine_rank: int) -> Path:
@@ -88,10 +105,7 @@ def join(job: Path, machine_rank: int) -> Path:
         )
     devices = idlest(parallel.here)
     folder = nodes.make(job, machine_rank, spec, command(parallel), environment(devices))
-    write_text(
-        folder / "accelerate.yaml",
-        accelerate_config(parallel, machine_rank, cpu=spec["request"]["device"]["kind"] == "cpu"),
-    )
+    write_text(folder / ACCELERATE, for_machine(job / ACCELERATE, machine_rank))
     start(folder)
     return folder
 
@@ -100,7 +114,7 @@ def command(parallel: Layout = _ALONE) -> list[str]:
     """The worker's command line. Everything is said, so that no configuration of the user's home is read."""
     return [
         "{python}", "-m", "tarot_tui.training.engines.accelerated",
-        "--config_file", "{job}/accelerate.yaml",
+        "--config_file", f"{{job}}/{ACCELERATE}",
         "--num_cpu_threads_per_process", str(max(1, cpu_threads() // parallel.here)),
         "-m", "tarot_tui.training.engines.native",
     ]  # fmt: skip

@@ -78,33 +78,3 @@ def shared(recipe: Recipe, processes: int) -> Recipe:
     return recipe.model_copy(
         update={"per_device_train_batch_size": batch, "gradient_accumulation_steps": share // batch}
     )
-
-
-def accelerate_config(found: Layout, machine_rank: int, *, cpu: bool) -> str:
-    """accelerate's configuration file for one machine. Mixed precision is the worker's business.
-
-    What is called MULTI_GPU is torchrun, on processors too: accelerate's own way there needs MPI. Machines find each
-    other at a fixed address, without torchrun's elastic rendezvous, whose dead would be waited for.
-    """
-    import yaml
-
-    several = {
-        "machine_rank": machine_rank,
-        "main_process_ip": found.main_process_ip or None,
-        "main_process_port": found.main_process_port,
-        "rdzv_backend": "static",
-        "same_network": True,
-    }
-    return yaml.safe_dump(
-        {
-            "compute_environment": "LOCAL_MACHINE",
-            "distributed_type": "MULTI_GPU" if found.num_processes > 1 else "NO",
-            "num_machines": found.num_machines,
-            "num_processes": found.num_processes,
-            **(several if found.num_processes > 1 else {}),
-            "mixed_precision": "no",
-            "use_cpu": cpu,
-            "debug": False,
-        },
-        sort_keys=False,
-    )

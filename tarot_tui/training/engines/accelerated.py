@@ -23,11 +23,13 @@ from tarot_tui.project import Project
 
 def main(argv: list[str]) -> int:
     """Launch ``argv`` (the arguments of ``accelerate launch``); returns the exit code, 128 + the signal that ended it."""
-    # torchrun, for several processes, puts its own in place, which does the same and kills who takes longer than 30 s.
     signal.signal(signal.SIGTERM, _pass_on)
     _take_up_what_changed()
+    arguments = launch_command_parser().parse_args(argv)
+    # torchrun would put its own in place, which kills who takes longer than 30 s to save.
+    arguments.signals_to_handle = "SIGINT,SIGQUIT"
     try:
-        launch_command(launch_command_parser().parse_args(argv))
+        launch_command(arguments)
     except subprocess.CalledProcessError as error:
         return _shell_code(error.returncode)
     except ChildFailedError as error:

@@ -44,9 +44,20 @@ def is_complete(checkpoint: Path, processes: int = 1) -> bool:
         isinstance(state, dict)
         and state.get("global_step") == step_of(checkpoint)
         and _whole_weights(checkpoint)
-        and all(zipfile.is_zipfile(checkpoint / name) for name in ("optimizer.pt", "scheduler.pt"))
+        and zipfile.is_zipfile(checkpoint / "scheduler.pt")
+        and _whole_optimiser(checkpoint, processes)
         and _random_states(checkpoint, processes)
     )
+
+
+def _whole_optimiser(checkpoint: Path, processes: int) -> bool:
+    """One file, FSDP's two, or DeepSpeed's folder in which every process has its own share."""
+    if (checkpoint / "latest").is_file():
+        shares = list(checkpoint.glob("global_step*/*.pt"))
+        states = [path for path in shares if path.name.endswith("_optim_states.pt")]
+        return len(states) >= processes and all(map(zipfile.is_zipfile, shares))
+    kinds = (("optimizer.pt",), ("optimizer.bin", "pytorch_model_fsdp.bin"))
+    return any(all(zipfile.is_zipfile(checkpoint / name) for name in kind) for kind in kinds)
 
 
 def _random_states(checkpoint: Path, processes: int) -> bool:

@@ -38,7 +38,8 @@ def load_model(
     dtype = _DTYPES[precision]
     quantised: dict[str, Any] = {}
     if recipe.quantization_bit:
-        quantised["quantization_config"] = _quantization(recipe.quantization_bit, dtype)
+        storage = {"bnb_4bit_quant_storage": dtype} if recipe.fsdp else {}
+        quantised["quantization_config"] = _quantization(recipe.quantization_bit, dtype, **storage)
         quantised["device_map"] = {"": "cpu" if cpu else torch.cuda.current_device()}
     model = load_base(base, recipe, dtype, **quantised)
     if recipe.gradient_checkpointing:
@@ -149,7 +150,8 @@ def first_adapter(
     return found.folder
 
 
-def _quantization(bits: int, dtype: torch.dtype) -> BitsAndBytesConfig:
+def _quantization(bits: int, dtype: torch.dtype, **storage: torch.dtype) -> BitsAndBytesConfig:
+    """``storage``: what the bits are packed in; FSDP shares out nothing but floating point numbers."""
     if bits == 8:
         return BitsAndBytesConfig(load_in_8bit=True)
     return BitsAndBytesConfig(
@@ -157,4 +159,5 @@ def _quantization(bits: int, dtype: torch.dtype) -> BitsAndBytesConfig:
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=dtype,
+        **storage,
     )

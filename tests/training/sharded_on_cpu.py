@@ -1,0 +1,42 @@
+"""The real worker of a training, made to share a model out without a GPU: what accelerate and transformers refuse by name.
+
+Run as a script by tests, in place of the worker's module.
+"""
+
+from __future__ import annotations
+
+import os
+
+from accelerate.state import PartialState
+from accelerate.utils import DistributedType
+from transformers import TrainingArguments
+
+from tarot_tui.training.engines import arguments, native
+
+
+def _fsdp() -> None:
+    begin = PartialState.__init__
+
+    def init(self: PartialState, *given, **named) -> None:
+        begin(self, *given, **named)
+        if self.distributed_type == DistributedType.MULTI_CPU:
+            self.distributed_type = DistributedType.MULTI_GPU
+
+    PartialState.__init__ = init
+
+
+def _deepspeed() -> None:
+    class OverGloo(TrainingArguments):
+        def __post_init__(self) -> None:
+            self.use_cpu, self.ddp_backend = False, "gloo"
+            super().__post_init__()
+
+    arguments.TrainingArguments = OverGloo
+
+
+if __name__ == "__main__":
+    if os.environ.get("ACCELERATE_USE_DEEPSPEED") == "true":
+        _deepspeed()
+    else:
+        _fsdp()
+    native.main()
