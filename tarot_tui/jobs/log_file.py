@@ -185,6 +185,29 @@ class LogFile:
             return b""
 
 
+def write_plain(source: Path, target: Path, wanted: Wanted = None) -> int:
+    """Write the wanted lines of ``source`` as plain text to ``target``, a new file; returns how many lines that were.
+
+    Raises OSError; a file that could not be completed is removed.
+    """
+    log, count = LogFile(source), 0
+    place, end = 0, log.look()
+    with open(target, "x", encoding="utf-8") as file:
+        try:
+            while place < end:
+                part = log.after(place, 10_000, wanted)
+                rest = [part.rest] if part.rest and part.rest.end >= end else []
+                file.writelines(f"{line.text}\n" for line in [*part.lines, *rest])
+                count += len(part.lines) + len(rest)
+                if part.end == place or rest:
+                    break
+                place = part.end
+        except BaseException:
+            target.unlink()
+            raise
+    return count
+
+
 def _lines(
     start: int, data: bytes, wanted: Wanted, *, last: int | None = None
 ) -> tuple[list[Line], Line | None]:

@@ -1,11 +1,12 @@
-"""The tail of a log: follows it, scrolls back, holds a bounded number of lines, and never shows a raw escape."""
+"""A log of any size: followed, scrolled, searched, filtered; never a raw escape, and never a wait for the disk."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
 
-from rich.cells import chop_cells
 from rich.segment import Segment
 from textual import events
 from textual.binding import Binding
@@ -13,147 +14,374 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tarot_tui.text import plain
+from tarot_tui.jobs.log_file import BLOCK, LEVELS, LogFile, Part, words
+from tarot_tui.locale import N_, _
+from tarot_tui.tui.keys import Key, bindings, table
+from tarot_tui.tui.log_reader import LogReader
+from tarot_tui.tui.log_window import Row, Window
 
-#: Lines that are kept to scroll back to; the file has the rest.
-KEPT = 4000
-#: Rows that one line may fill before the rest of it is left to the file.
-_ROWS_OF_A_LINE = 12
+#: Lines that are read at a time.
+_LINES = 200
+#: What terminals take at most through OSC 52, in bytes (xterm: 100 000 of base64).
+_COPIED = 74_000
+
+KEYS: tuple[Key, ...] = table(
+    "log",
+    Key("up,k", "↑ k", "scroll_by(-1)", N_("scroll"), N_("Log: scroll up; it then no longer follows."), quiet=True, name="up"),
+    Key("down,j", "↓ j", "scroll_by(1)", N_("scroll"), N_("Log: scroll down."), quiet=True, name="down"),
+    Key("pageup,b,ctrl+u", "PgUp", "page(-1)", N_("page up"), N_("Log: scroll up by a page."), quiet=True, name="page_up"),
+    Key("pagedown,space,ctrl+d", "PgDn", "page(1)", N_("page down"), N_("Log: scroll down by a page."), quiet=True, name="page_down"),
+    Key("home,g", "Home", "oldest", N_("begin"), N_("Log: go to its beginning."), quiet=True),
+    Key("end,G", "End", "follow", N_("follow"), N_("Log: go to its end and follow it."), quiet=True),
+    Key("slash", "/", "look_for", N_("find"), N_("Log: look for words, from here upwards."), quiet=True),
+    Key("n", "n", "find_next(True)", N_("older"), N_("Log: find the words again, further up."), quiet=True, name="find_older"),
+    Key("N", "N", "find_next(False)", N_("newer"), N_("Log: find the words again, further down."), quiet=True, name="find_newer"),
+    Key("escape", "esc", "end_search", N_("no search"), N_("Log: end the search."), quiet=True),
+    Key("v", "v", "graver", N_("gravity"), N_("Log: show warnings and errors only, then errors only, then all."), quiet=True),
+    Key("t", "t", "fold", N_("tracebacks"), N_("Log: show tracebacks in full, or by their last line."), quiet=True),
+    Key("R", "R", "next_log", N_("process"), N_("Log: show what the next process (rank) of the run says."), quiet=True),
+    Key("c", "c", "copy", N_("copy"), N_("Log: copy the lines in sight, also through SSH."), quiet=True),
+    Key("x", "x", "save", N_("save"), N_("Log: save it (what the filter shows of it) as a text file."), quiet=True),
+)  # fmt: skip
 
 
 class LogView(Widget, can_focus=True):
-    """Lines of a log, wrapped. Follows the end until the reader scrolls up, and again once back at the end."""
+    """The rows of one file. Follows the end until the reader scrolls up, and again once back at the end."""
 
     ALLOW_SELECT = False
-    BINDINGS = [
-        Binding("up,k", "scroll_by(-1)", show=False),
-        Binding("down,j", "scroll_by(1)", show=False),
-        Binding("pageup,b", "page(-1)", show=False),
-        Binding("pagedown,space", "page(1)", show=False),
-        Binding("home,g", "oldest", show=False),
-        Binding("end,G", "follow", show=False),
-    ]
+    BINDINGS: list[Binding] = bindings(KEYS)  # type: ignore[assignment]
+    COMPONENT_CLASSES = {"log--error", "log--warning", "log--found"}
     DEFAULT_CSS = """
     LogView { height: 1fr; min-height: 2; }
+    LogView .log--error { color: $text-error; }
+    LogView .log--warning { color: $text-warning; }
+    LogView .log--found { text-style: reverse; }
     """
 
     class Moved(Message):
-        """The view began or stopped following, or shows another part: ``above`` rows lie below the view."""
+        """Another part is shown, or what there is to say about it is another."""
 
-        def __init__(self, below: int) -> None:
+    class Wish(Message):
+        """A key was pressed that whoever holds the view has to answer: ``look_for``, ``next_log`` or ``save``."""
+
+        def __init__(self, action: str) -> None:
             super().__init__()
-            self.below = below
+            self.action = action
 
-    def __init__(self, *, id: str | None = None) -> None:
+    class Answered(Message):
+        """The thread that reads has read something."""
+
+        def __init__(self, reader: LogReader, name: str, answer: Any, generation: int) -> None:
+            super().__init__()
+            self.reader, self.name, self.answer, self.generation = reader, name, answer, generation
+
+    def __init__(self, path: Path | None = None, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.clear()
+        self.path = path
+        self.level = ""
+        self.needle = ""
+        self._searching: float | None = None
+        self._window = Window()
+        self._rows: list[Row] | None = None
+        self._reader: LogReader | None = None
+        self._asked: set[str] = set()
+        self._owed = 0
+        self._generation = 0
+        self._match: int | None = None
 
-    def clear(self) -> None:
-        """Forget every line."""
-        self._lines: deque[str] = deque(maxlen=KEPT)
-        self._rows: deque[str] = deque()
-        self._rows_of: deque[int] = deque()
-        self._partial = ""
-        self._below = 0  # rows below the view; 0 means following
-        self.refresh()
+    # ---- reading
+
+    def on_mount(self) -> None:
+        """Begin to read."""
+        if self.path:
+            self.show(self.path)
+
+    def on_unmount(self) -> None:
+        """Stop reading; a read that hangs is left behind."""
+        if self._reader:
+            self._reader.stop()
+
+    def show(self, path: Path) -> None:
+        """Show the end of this file, and follow it."""
+        if self._reader:
+            self._reader.stop()
+        self.path = path
+        self._generation = 0
+        self._reader = LogReader(path, self._told)
+        self._begin_anew()
+        self._show_again()
+
+    def look(self) -> None:
+        """See now whether the file has grown; otherwise that is done by itself."""
+        if self._reader:
+            self._reader.look()
+
+    def _told(self, name: str, answer: Any, generation: int) -> None:
+        # In the thread. The loop may be closing: then nobody is interested any more.
+        with suppress(RuntimeError):
+            self.post_message(self.Answered(self._reader, name, answer, generation))
+
+    def _begin_anew(self) -> None:
+        # What is in sight stays there until there is something to show instead.
+        self._window.clear()
+        self._asked.clear()
+        self._owed, self._match, self._searching = 0, None, None
+        self._ask(
+            "end", lambda file: file.before(file.look(), max(_LINES, 3 * self._window.height), self._wanted)
+        )
 
     @property
-    def below(self) -> int:
-        """How many rows lie below what is shown; 0 while it follows."""
-        return self._below
+    def _wanted(self):  # type: ignore[no-untyped-def]
+        return LEVELS[self.level]
 
-    def extend(self, lines: Iterable[str], partial: str = "") -> None:
-        """Add finished lines, and the unfinished one behind them (it replaces the last unfinished one)."""
-        new = [plain(line).expandtabs(4) for line in lines]
-        partial = plain(partial).expandtabs(4)
-        if not new and partial == self._partial:
+    def _ask(self, name: str, work) -> None:  # type: ignore[no-untyped-def]
+        if self._reader and name not in self._asked:
+            self._asked.add(name)
+            self._reader.ask(name, work)
+
+    def on_log_view_answered(self, event: Answered) -> None:
+        """Take what was read."""
+        event.stop()
+        if event.reader is not self._reader:
             return
-        before = self._height
-        for line in new:
-            self._append(line)
-        self._partial = partial
-        if self._below:
-            # What the reader looks at stays where it is.
-            self._below = min(self._below + max(self._height - before, 0), self._limit)
-            self.post_message(self.Moved(self._below))
-        self.refresh()
+        self._asked.discard(event.name)
+        if event.generation != self._generation:
+            self._generation = event.generation
+            self._begin_anew()  # truncated or replaced: places of before mean nothing any more
+            return
+        getattr(self, f"_take_{event.name}")(event.answer)
+        self._fill()
+        self._show_again()
 
-    def _append(self, line: str) -> None:
-        if len(self._lines) == self._lines.maxlen:
-            for _number in range(self._rows_of.popleft()):
-                self._rows.popleft()
-        self._lines.append(line)
-        rows = self._wrap(line)
-        self._rows.extend(rows)
-        self._rows_of.append(len(rows))
+    def _take_grown(self, size: int) -> None:
+        self._window.size = size
 
-    def _wrap(self, line: str) -> list[str]:
-        width = self.size.width
-        if not line or width <= 0:
-            return [line]
-        return chop_cells(line, width)[:_ROWS_OF_A_LINE]
+    def _take_end(self, part: Part) -> None:
+        self._window.put(part)
+
+    def _take_before(self, part: Part) -> None:
+        if part.end == self._window.start:
+            self._window.prepend(part)
+            self._pay()
+
+    def _take_behind(self, part: Part) -> None:
+        if part.start == self._window.end:
+            self._window.append(part)
+            self._pay()
+
+    def _pay(self) -> None:
+        # Go on with the scrolling for which this had to be read.
+        owed, self._owed = self._owed, 0
+        if owed:
+            self._owed = self._window.scroll(owed)
+
+    def _fill(self) -> None:
+        window = self._window
+        if window.anchor is None and window.unread > BLOCK:
+            # More has come than anybody can read: what is at the end is shown, and the file has the rest.
+            self._ask("end", lambda file: file.before(file.look(), _LINES, self._wanted))
+        elif window.lacks_behind:
+            self._ask("behind", partial(LogFile.after, start=window.end, count=_LINES, wanted=self._wanted))
+        if window.lacks_before:
+            self._ask("before", partial(LogFile.before, end=window.start, count=_LINES, wanted=self._wanted))
+
+    # ---- showing
+
+    def _show_again(self) -> None:
+        before, self._rows = self._rows, None
+        if before != self.rows:
+            self.refresh()
+        self.post_message(self.Moved())
 
     @property
-    def _tail(self) -> list[str]:
-        return self._wrap(self._partial) if self._partial else []
+    def rows(self) -> list[Row]:
+        """What is in sight."""
+        if self._rows is None:
+            self._rows = self._window.rows
+        return self._rows
 
     @property
-    def _height(self) -> int:
-        return len(self._rows) + len(self._tail)
+    def following(self) -> bool:
+        """Whether the end is in sight and will be."""
+        return self._window.anchor is None
 
     @property
-    def _limit(self) -> int:
-        return max(self._height - self.size.height, 0)
+    def share(self) -> float:
+        """Where the bottom of the view is, as a share of the file."""
+        return self._window.share
 
-    def on_resize(self) -> None:
-        """Wrap every line for the new width."""
-        lines = list(self._lines)
-        self._lines.clear()
-        self._rows.clear()
-        self._rows_of.clear()
-        for line in lines:
-            self._append(line)
-        self._go(self._below)
+    @property
+    def looking(self) -> float | None:
+        """How much of the file a search or a filter has still to look at, as a share; None: it looks for nothing."""
+        window = self._window
+        if self._searching is None and self.level and len(self.rows) < window.height and window.size:
+            return window.start / window.size or None
+        return self._searching
+
+    @property
+    def folded(self) -> bool:
+        """Whether a traceback is told by its last line."""
+        return self._window.fold
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Lay the lines out for another size."""
+        self._window.resize(*event.size)
+        self._fill()
+        self._show_again()
 
     def render_line(self, y: int) -> Strip:
         """One row for Textual's compositor."""
-        height, width, style = self.size.height, self.size.width, self.rich_style
-        tail = self._tail
-        count = len(self._rows) + len(tail)
-        # A log shorter than the view starts at the top.
-        index = y + max(count - height - self._below, 0)
-        if index >= count:
+        width, style = self.size.width, self.rich_style
+        if y >= len(self.rows):
             return Strip.blank(width, style)
-        text = self._rows[index] if index < len(self._rows) else tail[index - len(self._rows)]
-        return Strip([Segment(text, style)]).adjust_cell_length(width, style)
+        row = self.rows[y]
+        if row.entry.level:
+            style = self.get_component_rich_style(f"log--{row.entry.level}")
+        return Strip(self._segments(row.text, style)).adjust_cell_length(width, style)
 
-    def _go(self, below: int) -> None:
-        self._below = max(0, min(below, self._limit))
-        self.post_message(self.Moved(self._below))
-        self.refresh()
+    def _segments(self, text: str, style) -> list[Segment]:  # type: ignore[no-untyped-def]
+        if not self.needle:
+            return [Segment(text, style)]
+        found = style + self.get_component_rich_style("log--found", partial=True)
+        within = text if self.needle != self.needle.lower() else text.lower()
+        segments, at = [], 0
+        while len(within) == len(text) and (start := within.find(self.needle, at)) >= 0:
+            end = start + len(self.needle)
+            segments += [Segment(text[at:start], style), Segment(text[start:end], found)]
+            at = end
+        return [segment for segment in [*segments, Segment(text[at:], style)] if segment.text]
+
+    # ---- moving
+
+    def _scroll(self, rows: int) -> None:
+        self._owed = self._window.scroll(self._owed + rows)
+        self._fill()
+        self._show_again()
 
     def action_scroll_by(self, rows: int) -> None:
         """Scroll down by ``rows``."""
-        self._go(self._below - rows)
+        self._scroll(rows)
 
     def action_page(self, pages: int) -> None:
         """Scroll down by ``pages`` views, one row kept in sight."""
-        self._go(self._below - pages * max(self.size.height - 1, 1))
+        self._scroll(pages * max(self.size.height - 1, 1))
 
     def action_oldest(self) -> None:
-        """Go to the oldest line that is kept."""
-        self._go(self._limit)
+        """Go to the beginning."""
+        self._ask("around", lambda file: (0, Part(0, 0), file.after(0, _LINES, self._wanted)))
 
     def action_follow(self) -> None:
         """Go to the end and follow it."""
-        self._go(0)
+        self._owed, self._match = 0, None
+        if self._window.unread:
+            self._begin_anew()
+        else:
+            self._window.anchor = None
+            self._show_again()
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         """Three rows a notch."""
         event.stop()
-        self._go(self._below + 3)
+        self._scroll(-3)
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         """Three rows a notch."""
         event.stop()
-        self._go(self._below - 3)
+        self._scroll(3)
+
+    def _take_around(self, answer: tuple[int, Part, Part]) -> None:
+        place, before, behind = answer
+        lines = before.lines + behind.lines
+        self._window.put(Part(before.start, behind.end, lines, behind.rest))
+        self._window.go(place)
+
+    # ---- _searching
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The keys of a search mean something else to the screen while there is none."""
+        return bool(self.needle) if action in ("find_next", "end_search") else True
+
+    def find(self, text: str) -> None:
+        """Look for ``text`` from the bottom of the view upwards; in any case unless it holds a capital letter."""
+        self.needle, self._match = text, None
+        self._show_again()
+        self.refresh()
+        if text:
+            self.action_find_next(True)
+
+    def action_find_next(self, backward: bool) -> None:
+        """Find the words again."""
+        if self._match is None:
+            place = self.rows[-1].entry.end if self.rows else self._window.end
+        else:
+            # Behind the line found before, wherever that ends.
+            shown = next((row.entry for row in self.rows if row.entry.start == self._match), None)
+            place = self._match if backward else shown.end if shown else self._match + 1
+        self._find_from(place, backward)
+
+    def _find_from(self, place: int, backward: bool) -> None:
+        what, wanted = words(self.needle), self._wanted
+
+        def work(file: LogFile) -> Any:
+            found, reached = file.find(what, place, backward=backward, wanted=wanted)
+            around = None
+            if found is not None:
+                around = (found, file.before(found, _LINES, wanted), file.after(found, _LINES, wanted))
+            return what, backward, reached, reached <= 0 or reached >= file.size or reached == place, around
+
+        self._ask("found", work)
+
+    def _take_found(self, answer: Any) -> None:
+        what, backward, reached, complete, around = answer
+        if not self.needle or what != words(self.needle):
+            return
+        if around:
+            self._searching, self._match = None, around[0]
+            self._take_around(around)
+        elif complete:
+            self._searching = None
+            self.notify(_("Not found: {words}").format(words=self.needle), markup=False)
+        else:
+            size = max(self._window.size, 1)
+            self._searching = reached / size if backward else 1 - reached / size
+            self._find_from(reached, backward)
+
+    def action_end_search(self) -> None:
+        """Look for nothing."""
+        self.needle, self._match, self._searching = "", None, None
+        self._show_again()
+        self.refresh()
+
+    # ---- the other keys
+
+    def action_graver(self) -> None:
+        """Show all, warnings and errors, or errors only, in turn."""
+        names = list(LEVELS)
+        self.level = names[(names.index(self.level) + 1) % len(names)]
+        self._begin_anew()
+
+    def action_fold(self) -> None:
+        """Show tracebacks in full, or by their last line."""
+        self._window.show_folded(not self._window.fold)
+        self._fill()
+        self._show_again()
+
+    def action_copy(self) -> None:
+        """Copy the lines in sight through the terminal (OSC 52)."""
+        entries = dict.fromkeys(row.entry for row in self.rows)
+        text = "\n".join(entry.text for entry in entries)
+        data = text.encode()
+        self.app.copy_to_clipboard(data[:_COPIED].decode("utf-8", "ignore"))
+        self.notify(_("Copied: {count} lines of the log.").format(count=len(entries)), timeout=3)
+
+    def action_look_for(self) -> None:
+        """Ask for the words to look for."""
+        self.post_message(self.Wish("look_for"))
+
+    def action_next_log(self) -> None:
+        """Show the log of another process."""
+        self.post_message(self.Wish("next_log"))
+
+    def action_save(self) -> None:
+        """Save the log as a text file."""
+        self.post_message(self.Wish("save"))
