@@ -31,14 +31,35 @@ def permutation(count: int, seed: int) -> list[int]:
     return order
 
 
-def tokens_seen(recipe: Recipe, lengths: Sequence[int], steps: int, per_epoch: int) -> int:
-    """Tokens, without padding, that pass through the model in so many optimiser steps over samples of ``lengths``.
+def epoch_order(recipe: Recipe, lengths: Sequence[int], epoch: int, processes: int = 1) -> list[int]:
+    """In which order the samples of ``lengths`` are learned in an epoch, the first being 0.
 
-    Source: ``SeedableRandomSampler`` of accelerate, which adds the number of the epoch to the seed.
+    Source: ``SeedableRandomSampler`` of accelerate, which adds the number of the epoch to the seed. With
+    ``group_by_length`` that order is changed within stretches of fifty steps (as in transformers' former
+    ``LengthGroupedSampler``): like lengths come into one step, and the steps are shuffled again. ``processes``: among
+    how many the recipe's step is already divided; the order is the same for any number of them.
     """
+    order = permutation(len(lengths), recipe.seed + epoch)
+    if not recipe.group_by_length:
+        return order
+    size = recipe.per_device_train_batch_size * recipe.gradient_accumulation_steps * processes
+    shuffle = random.Random(recipe.seed + epoch).shuffle
+    grouped: list[int] = []
+    for begin in range(0, len(order), 50 * size):
+        stretch = sorted(order[begin : begin + 50 * size], key=lambda index: -lengths[index])
+        steps = [stretch[at : at + size] for at in range(0, len(stretch), size)]
+        # The one that is not full stays last, where an epoch's last step may be short.
+        rest = steps.pop() if len(stretch) % size else []
+        shuffle(steps)
+        grouped += [index for step in steps for index in step] + rest
+    return grouped
+
+
+def tokens_seen(recipe: Recipe, lengths: Sequence[int], steps: int, per_epoch: int) -> int:
+    """Tokens, without padding, that pass through the model in so many optimiser steps over samples of ``lengths``."""
     whole, rest = divmod(steps, per_epoch) if per_epoch else (0, 0)
     seen = whole * sum(lengths)
     if rest:
         first = rest * recipe.per_device_train_batch_size * recipe.gradient_accumulation_steps
-        seen += sum(lengths[index] for index in permutation(len(lengths), recipe.seed + whole)[:first])
+        seen += sum(lengths[index] for index in epoch_order(recipe, lengths, whole)[:first])
     return seen

@@ -16,8 +16,6 @@ _NEEDS = {
     ("report_to", "trackio"): ("trackio", "trackio"),
     ("flash_attn", "fa2"): ("flash_attn", "flash-attn --no-build-isolation"),
 }
-#: Keys that can be written, translated and planned with, but not trained with by the native engine yet.
-_WAITING = ("packing", "neat_packing", "group_by_length", "enable_liger_kernel")
 
 
 def missing(recipe: Recipe) -> Iterator[Finding]:
@@ -31,12 +29,4 @@ def missing(recipe: Recipe) -> Iterator[Finding]:
                     key=key, value=value, package=package.partition(" ")[0]
                 ),
                 fix=f"pip install {package}",
-            )
-    for key in _WAITING:
-        if getattr(recipe, key):
-            yield Finding(
-                f"{key}.not_yet",
-                "error",
-                _("{key} cannot be done by the native engine.").format(key=key),
-                fix=f"{key}: false",
             )

@@ -95,32 +95,33 @@ def make_plan(project: Project, recipe: Recipe, folder: Path) -> Plan:
     Raises BadInput for a broken model or dataset, Refused when the chat template cannot render the dataset.
     """
     from tarot_tui.training.checks import Facts, findings
-    from tarot_tui.training.encode import load_tokenizer
     from tarot_tui.training.lengths import percentiles
     from tarot_tui.training.order import tokens_seen
+    from tarot_tui.training.packing import items, joined, tokens
     from tarot_tui.training.samples import prepare
     from tarot_tui.training.schedule import schedule
 
-    samples = prepare(project, recipe, load_tokenizer(folder))
+    samples = prepare(project, recipe, folder)
     shape = memory.shape_of(folder)
     device = choose()
     kind = precision(recipe, device)
     trainable = memory.trainable(shape, recipe)
-    times = schedule(recipe, len(samples.train))
+    drawn = items(recipe, samples.train)
+    times = schedule(recipe, len(drawn))
     facts = Facts(
         recipe=recipe,
         samples=samples,
         schedule=times,
         device=device,
         precision=kind,
-        memory=memory.estimate(shape, recipe, samples.train + samples.evaluation, kind, device),
+        memory=memory.estimate(shape, recipe, [*map(joined, drawn), *samples.evaluation], kind, device),
         positions=shape.positions,
         parameters=shape.parameters,
         trainable=trainable,
         disk=_disk(folder, recipe, trainable, len(times.checkpoints)),
         free_disk=shutil.disk_usage(project.root).free,
     )
-    lengths = [len(sample.input_ids) for sample in samples.train]
+    lengths = [tokens(item) for item in drawn]
     seen = tokens_seen(recipe, lengths, times.steps, times.per_epoch)
     print_of_base = base.fingerprint(folder)
     speed, run = _speed_before(project, recipe, print_of_base, device.name)

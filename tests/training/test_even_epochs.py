@@ -16,9 +16,10 @@ def test_every_sample_comes_once_and_the_rest_is_blank(count, multiple, blanks):
     from accelerate.data_loader import SeedableRandomSampler
 
     from tarot_tui.training.engines.even import EvenSampler, Padded
+    from tarot_tui.training.order import permutation
 
     samples = Padded([_sample(number) for number in range(count)])
-    sampler = EvenSampler(count, multiple, seed=42)
+    sampler = EvenSampler(count, multiple, lambda epoch: permutation(count, 42 + epoch))
     alone = SeedableRandomSampler(range(count), data_seed=42)
     orders = []
     for epoch in (0, 1, 0):

@@ -67,7 +67,7 @@ def main() -> None:
     worker.progress(0, None, what=_("reading the dataset"))
     tokenizer = load_tokenizer(base)
     project = Project(folder.parent.parent)
-    samples = prepare(project, recipe, tokenizer)
+    samples = prepare(project, recipe, base, tokenizer)
     if samples.sha256 != request["dataset_sha256"]:
         raise Refused(
             _("The dataset has changed since this run was started: start a new one instead of resuming.")
