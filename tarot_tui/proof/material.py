@@ -73,13 +73,12 @@ def _request(project: Project, release: Release) -> dict[str, Any]:
 
 
 def _add_samples(project: Project, request: dict[str, Any], base: Path, found: Material, seed: int) -> None:
-    from tarot_tui.training.encode import load_tokenizer
     from tarot_tui.training.recipe import Recipe
     from tarot_tui.training.samples import prepare
 
     try:
         recipe = Recipe(**{key: value for key, value in request.items() if key in Recipe.model_fields})
-        samples = prepare(project, recipe, load_tokenizer(base))
+        samples = prepare(project, recipe, base)
         trained = _conversations(project, recipe)
     except (TarotError, OSError, ValueError):
         return  # the data is not there any more; the page says what was not measured

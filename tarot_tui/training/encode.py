@@ -8,7 +8,7 @@ what to say and when to stop, and nothing else. Free of torch.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,14 +84,31 @@ def encode(
     Raises Refused when the chat template cannot render a conversation, or renders what was said earlier differently
     once more is said, so that what the assistant says cannot be told from the rest.
     """
+    return [cut_at(sample, cutoff_len) for sample in encode_whole(tokenizer, conversations)]
+
+
+def encode_whole(
+    tokenizer: PreTrainedTokenizerBase, conversations: Iterable[Conversation]
+) -> Iterator[Sample]:
+    """:func:`encode` without a cut. The tokenizer works on many conversations at once, with all its threads."""
     special = special_ids(tokenizer)
-    samples = []
     for some in _batches(conversations):
         texts, spans = zip(*(answers(tokenizer, messages) for messages in some), strict=True)
         found = tokenizer(list(texts), add_special_tokens=False, return_offsets_mapping=True, verbose=False)
         for ids, offsets, turns in zip(found["input_ids"], found["offset_mapping"], spans, strict=True):
-            samples.append(_sample(ids, labels_of(ids, offsets, turns, special), cutoff_len, special))
-    return samples
+            yield _sample(ids, labels_of(ids, offsets, turns, special), special)
+
+
+def cut_at(sample: Sample, cutoff_len: int) -> Sample:
+    """A whole sample (nothing of it cut yet) cut at ``cutoff_len`` tokens."""
+    if sample.length <= cutoff_len:
+        return sample
+    return replace(
+        sample,
+        input_ids=sample.input_ids[:cutoff_len],
+        labels=sample.labels[:cutoff_len],
+        cut=sum(label != IGNORED for label in sample.labels[cutoff_len:]),
+    )
 
 
 def special_ids(tokenizer: PreTrainedTokenizerBase) -> set[int]:
@@ -111,7 +128,7 @@ def answers(tokenizer: PreTrainedTokenizerBase, messages: Conversation) -> tuple
         if message["role"] != "assistant":
             continue
         before = _render(tokenizer, messages[:index], add_generation_prompt=True)
-        upto = _render(tokenizer, messages[: index + 1])
+        upto = whole if index == len(messages) - 1 else _render(tokenizer, messages[: index + 1])
         if not (whole.startswith(upto) and upto.startswith(before)):
             raise Refused(
                 _(
@@ -122,16 +139,16 @@ def answers(tokenizer: PreTrainedTokenizerBase, messages: Conversation) -> tuple
     return whole, spans
 
 
-def _sample(ids: list[int], labels: list[int], cutoff_len: int, special: set[int]) -> Sample:
+def _sample(ids: list[int], labels: list[int], special: set[int]) -> Sample:
     # What follows the last learned token (a newline, mostly) could teach nothing.
     last = max((index for index, label in enumerate(labels) if label != IGNORED), default=-1)
     ids, labels = ids[: last + 1], labels[: last + 1]
     return Sample(
-        input_ids=ids[:cutoff_len],
-        labels=labels[:cutoff_len],
+        input_ids=ids,
+        labels=labels,
         length=len(ids),
         prompt=next((index for index, label in enumerate(labels) if label != IGNORED), len(ids)),
-        cut=sum(label != IGNORED for label in labels[cutoff_len:]),
+        cut=0,
         ends=bool(ids) and ids[-1] in special,
     )
 

@@ -9,13 +9,15 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from itertools import takewhile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tarot_tui.data.split import position
 from tarot_tui.project import Project
-from tarot_tui.training.encode import Conversation, Sample, encode
+from tarot_tui.training.encode import Conversation, Sample, cut_at, encode_whole, load_tokenizer
 from tarot_tui.training.mixing import mixed
 from tarot_tui.training.recipe import Recipe
+from tarot_tui.training.token_cache import cached
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -38,8 +40,11 @@ class Samples:
     asked: list[tuple[Conversation, Sample]] = field(default_factory=list)
 
 
-def prepare(project: Project, recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Samples:
-    """Read and tokenise the datasets of ``recipe``.
+def prepare(
+    project: Project, recipe: Recipe, base: Path, tokenizer: PreTrainedTokenizerBase | None = None
+) -> Samples:
+    """Read the datasets of ``recipe`` and tokenise them for the model in ``base``, whose ``tokenizer`` is only loaded
+    when it is needed: what was tokenised once is kept (:mod:`.token_cache`).
 
     Raises BadInput for an unknown or broken dataset, Refused when the model's chat template cannot render one.
     """
@@ -50,7 +55,10 @@ def prepare(project: Project, recipe: Recipe, tokenizer: PreTrainedTokenizerBase
     def read(name: str) -> list[tuple[Conversation, Sample]]:
         found = _conversations(project, name, recipe.max_samples)
         sha256[name] = _digest(found)
-        encoded = encode(tokenizer, found, recipe.cutoff_len)
+        whole = cached(
+            project, base, sha256[name], lambda: encode_whole(tokenizer or load_tokenizer(base), found)
+        )
+        encoded = [cut_at(sample, recipe.cutoff_len) for sample in whole]
         said.update((id(sample), messages) for messages, sample in zip(found, encoded, strict=True))
         empty.extend(sample for sample in encoded if not sample.supervised)
         return [pair for pair in zip(found, encoded, strict=True) if pair[1].supervised]

@@ -47,12 +47,11 @@ def provide(folder: Path, project: Project, recipe: Recipe, request: dict[str, A
     facts = files.read_json(folder / _FACTS)
     if facts.get("key") == key and (folder / TOKENS).is_dir():
         return bool(facts.get("measure"))
-    from tarot_tui.training.encode import load_tokenizer
     from tarot_tui.training.samples import prepare
 
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # it would say that there is no torch
     child.hide_torch()
-    samples = prepare(project, recipe, load_tokenizer(Path(request["base"])))
+    samples = prepare(project, recipe, Path(request["base"]))
     if samples.sha256 != request["dataset_sha256"]:
         raise Refused(
             _("The dataset has changed since this run was started: start a new one instead of resuming.")
