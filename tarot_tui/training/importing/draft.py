@@ -46,7 +46,7 @@ class Draft:
         self.values.update(changes)
         for key in changes:
             self.notes[key] = text
-        fix = ", ".join(f"{key}: {shown(value)}".rstrip() for key, value in changes.items())
+        fix = ", ".join(f"{key}: {shown(value) or 'null'}" for key, value in changes.items())
         self.findings.append(Finding(id, severity, text, fix=fix))
 
     def say(self, id: str, severity: Severity, text: str, fix: str = "") -> None:

@@ -125,6 +125,14 @@ def points(draft: Draft) -> None:
             "save_steps: {every} lies behind the end, at most {steps} steps: nothing would be saved on the way."
         ).format(every=saving, steps=count)
         draft.mend("save_steps.beyond_end", "warning", text, save_steps=max(1, math.ceil(count / 4)))
+    measuring = draft.number("eval_steps")
+    if measuring is not None and count and measuring > count:
+        text = _(
+            "eval_steps: {every} lies behind the end, at most {steps} steps: measured with each checkpoint."
+        )
+        draft.mend(
+            "eval_steps.beyond_end", "warning", text.format(every=measuring, steps=count), eval_steps=None
+        )
 
 
 def held_out(draft: Draft) -> None:
