@@ -58,9 +58,22 @@ def _for(likely: Likely | None) -> list[str]:
 
 
 def train(recipe: str, changes: Mapping[str, str] | None = None, *, dry_run: bool = False) -> list[str]:
-    """Train a recipe, or only plan it; ``changes`` are settings that differ from the file."""
-    sets = [word for key, value in (changes or {}).items() for word in ("--set", f"{key}={value}")]
-    return ["train", recipe, *sets, *(["--dry-run"] if dry_run else [])]
+    """Train a recipe, or only plan it; ``changes`` are settings that differ from the file. Without a recipe they are all."""
+    return [
+        "train",
+        *([recipe] if recipe else []),
+        *_sets(changes or {}),
+        *(["--dry-run"] if dry_run else []),
+    ]
+
+
+def recipe_new(name: str, preset: str, changes: Mapping[str, str]) -> list[str]:
+    """Write a new recipe from a preset, or from the defaults where there is none, with ``changes``."""
+    return ["recipe", "new", *(["--preset", preset] if preset else []), "-o", name, *_sets(changes)]
+
+
+def _sets(changes: Mapping[str, str]) -> list[str]:
+    return [word for key, value in changes.items() for word in ("--set", f"{key}={value}")]
 
 
 def export(run: str, quants: Sequence[str], name: str, *, replace: bool = False) -> list[str]:

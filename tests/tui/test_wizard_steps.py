@@ -15,7 +15,7 @@ from tarot_tui.project import create
 from tarot_tui.tui import steps
 from tarot_tui.tui.app import WizardApp
 from tarot_tui.tui.widgets.choice import Choice
-from tarot_tui.tui.widgets.recipe_form import FieldRow
+from tarot_tui.tui.widgets.field_row import FieldRow
 
 FOUND = [
     Finding("torch.cuda", "error", "PyTorch sees no GPU.", fix="pip install torch"),
@@ -144,7 +144,7 @@ async def test_parameters_suggest_a_recipe_that_can_start_here(tmp_path, until, 
     (project.recipes / "a-broken-one.yaml").write_text("lora_rnak: 8\n")
     async with WizardApp(project).run_test(size=(120, 40)) as pilot:
         await until(pilot, "try-it")
-        assert pilot.app.screen.query_one("#recipe", Choice).value == "try-it"
+        assert pilot.app.screen.query_one("#recipe", Choice).value == "try-it/"
         assert "tarot-zh" in text_of(pilot.app)
 
 

@@ -24,8 +24,10 @@ _LOOKS = {
 class FindingList(OptionList):
     """Shows findings; what one cannot go on with is unfolded from the start."""
 
-    def __init__(self, id: str | None = None) -> None:
+    def __init__(self, id: str | None = None, fix_key: str = "") -> None:
+        """fix_key: the key that makes the fix of a finding when it is a change of the recipe, where there is one."""
         super().__init__(id=id, compact=True, markup=False)
+        self._fix_key = fix_key
         self.findings: list[Finding] = []
         self._unfolded: set[str] = set()
         self._folded: set[str] = set()
@@ -38,6 +40,11 @@ class FindingList(OptionList):
         kept = self._highlighted_id()
         self.findings = ordered
         self._rebuild(kept)
+
+    @property
+    def chosen(self) -> Finding | None:
+        """The one that is highlighted."""
+        return None if self.highlighted is None else self.findings[self.highlighted]
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Enter: unfold or fold."""
@@ -60,8 +67,14 @@ class FindingList(OptionList):
     def _prompt(self, finding: Finding) -> Content:
         word, style = _LOOKS[finding.severity]
         lines = [Content.styled(f"{_(word):<5}", f"{style} bold") + Content(one_line(finding.text, 400))]
+        by_key = bool(self._fix_key) and _changes_the_recipe(finding)
+        if by_key:
+            lines.append(
+                Content.styled(f"      {self._fix_key}", "$footer-key-foreground bold")
+                + Content(f"  {one_line(finding.fix, 200)}")
+            )
         if self._is_unfolded(finding):
-            if finding.fix:
+            if finding.fix and not by_key:
                 fix = _("fix: {fix}").format(fix=plain(finding.fix))
                 lines.append(Content(f"      {fix}"))
             if finding.evidence:
@@ -75,3 +88,10 @@ class FindingList(OptionList):
 
     def _highlighted_id(self) -> str | None:
         return None if self.highlighted is None else self.findings[self.highlighted].id
+
+
+def _changes_the_recipe(finding: Finding) -> bool:
+    # Only here: it needs pydantic, which most screens with findings do without.
+    from tarot_tui.training.fixes import changes
+
+    return bool(changes(finding.fix))

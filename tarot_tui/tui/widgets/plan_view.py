@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+from rich.cells import cell_len, set_cell_size
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
@@ -25,7 +26,7 @@ _PAUSE = 0.6
 
 
 class PlanView(Vertical):
-    """Figures, then findings with their fixes."""
+    """Figures, then findings with their fixes. What a change of the recipe changed in the figures is marked."""
 
     DEFAULT_CSS = """
     PlanView { height: auto; }
@@ -42,67 +43,112 @@ class PlanView(Vertical):
             self.good = good
             self.problem = problem
 
+    def __init__(self, fix_key: str = "") -> None:
+        """fix_key: see :class:`.finding_list.FindingList`."""
+        super().__init__()
+        self._fix_key = fix_key
+        self._shown: dict[str, str] = {}
+
     def compose(self) -> ComposeResult:
         """Figures and findings."""
-        yield Static(_("Plan"), classes="heading", markup=False)
+        yield Static(_("Plan"), classes="heading", id="plan-heading", markup=False)
         yield Static(id="figures", markup=False)
-        yield FindingList(id="plan-findings")
+        yield FindingList(id="plan-findings", fix_key=self._fix_key)
 
-    def compute(self, project: Project, argv: Sequence[str], more: Sequence[Finding] = ()) -> None:
+    def compute(
+        self, project: Project, argv: Sequence[str], more: Sequence[Finding] = (), *, doing: str = ""
+    ) -> None:
         """Compute the plan of ``train … --dry-run`` after a short pause; an earlier computation is ended.
 
-        more: findings to show with the plan's own.
+        more: findings to show with the plan's own. doing: what to say meanwhile.
         """
-        self.say(_("computing…"))
+        self._head(doing or _("computing…"))
         self.run_worker(self._compute(project, list(argv), list(more)), group="plan", exclusive=True)
 
     def nothing(self, sentence: str) -> None:
         """There is no plan, for this reason."""
         self.workers.cancel_group(self, "plan")
+        self._shown = {}
+        self._head()
         self.query_one(FindingList).show([])
-        self.say(sentence)
-
-    def say(self, sentence: str) -> None:
-        """A sentence in place of the figures."""
         self.query_one("#figures", Static).update(Content.styled(sentence, "$text-muted"))
+
+    def _head(self, doing: str = "") -> None:
+        words = Content(_("Plan")) + (Content.styled(f"  {doing}", "$text-muted not bold") if doing else "")
+        self.query_one("#plan-heading", Static).update(words)
 
     async def _compute(self, project: Project, argv: list[str], more: list[Finding]) -> None:
         await asyncio.sleep(_PAUSE)
         try:
             plan = (await child.run(project, argv)).document
         except TarotError as error:
-            self.query_one(FindingList).show([])
+            self.nothing("")
             self.query_one("#figures", Static).update(Content.styled(str(error), "$text-error"))
             self.post_message(self.Computed({}, good=False, problem=str(error)))
             return
         findings = [Finding(**found) for found in plan.get("findings", [])] + more
-        self.query_one("#figures", Static).update(Content("\n".join(figures(plan))))
-        self.query_one(FindingList).show(findings)
+        self._head(_verdict(findings))
+        self._show(figures(plan))
+        shown = self.query_one(FindingList)
+        shown.show(findings)
+        # On a low screen only what comes first is seen.
+        self.move_child(shown, **{"before" if has_errors(findings) else "after": self.query_one("#figures")})
         self.post_message(self.Computed(plan, good=not has_errors(findings)))
 
-
-def figures(plan: dict[str, Any]) -> list[str]:
-    """The figures of a plan as short lines."""
-    lines = [
-        _("{steps} steps over {samples} samples").format(
-            steps=_n(plan, "steps"), samples=_n(plan, "samples")
-        ),
-        _("{tokens} tokens, {supervised} of them learned").format(
-            tokens=_n(plan, "tokens"), supervised=_n(plan, "supervised_tokens")
-        ),
-        _("{cut} answers cut off, {points} loss points, {checkpoints} checkpoints").format(
-            cut=_n(plan, "answers_cut"), points=_n(plan, "loss_points"), checkpoints=_n(plan, "checkpoints")
-        ),
-        _("memory {memory}, disk {disk}").format(
-            memory=size(plan.get("memory_bytes") or 0), disk=size(plan.get("disk_bytes") or 0)
-        ),
-    ]
-    if seconds := plan.get("seconds_estimate"):
-        lines.append(_("about {time}").format(time=duration(seconds)))
-    return lines
+    def _show(self, found: dict[str, str]) -> None:
+        before, self._shown = self._shown, found
+        width = max(map(cell_len, found), default=0)
+        lines = []
+        for key, value in found.items():
+            was = before.get(key, value)
+            line = Content.styled(set_cell_size(key, width + 2), "$text-muted")
+            if was == value:
+                line += Content(value)
+            else:
+                line += Content.styled(value, "bold") + Content.styled(
+                    "  " + _("was {value}").format(value=was), "$text-muted"
+                )
+            lines.append(line)
+        self.query_one("#figures", Static).update(Content("\n").join(lines))
 
 
-def _n(plan: dict[str, Any], key: str) -> str:
-    value = plan.get(key)
-    value = len(value) if isinstance(value, list) else value
-    return f"{value:,}" if isinstance(value, int) else "–"
+def figures(plan: dict[str, Any]) -> dict[str, str]:
+    """The figures of a plan: by a short name each, one short line."""
+    memory, device = plan["memory"], plan["device"]
+    found = {
+        _("steps"): _("{steps:,} over {samples:,} samples, {warmup:,} to warm up").format(**plan),
+        _("memory"): _("{low} to {high}; {free} free").format(
+            low=size(memory["low"]), high=size(memory["high"]), free=size(device["free"])
+        ),
+        _("time"): _time(plan),
+        _("tokens"): _("{tokens_seen:,} seen, {share:.0%} of them learned").format(
+            tokens_seen=plan["tokens_seen"], share=plan["supervised_tokens"] / max(plan["tokens"], 1)
+        ),
+        _("cut off"): _("{cut:,} answers, {truncated:,} samples").format(
+            cut=plan["answers_cut"], truncated=plan["truncated"]
+        ),
+        _("points"): _("{loss} of the loss, {measured} measured, {kept} checkpoints").format(
+            loss=plan["loss_points"], measured=len(plan["evaluations"]), kept=len(plan["checkpoints"])
+        ),
+        _("disk"): _("{needed}; {free} free").format(
+            needed=size(plan["disk_bytes"]), free=size(plan["disk_free"])
+        ),
+    }
+    if memory.get("measured"):
+        found[_("memory")] += "  " + _("(measured in {run})").format(run=memory["measured"])
+    return found
+
+
+def _time(plan: dict[str, Any]) -> str:
+    if not (seconds := plan.get("seconds_estimate")):
+        return _("not known before a first run here")
+    return _("about {time}, as fast as {run}").format(time=duration(seconds), run=plan["seconds_from"])
+
+
+def _verdict(findings: Sequence[Finding]) -> str:
+    """How many findings forbid the start, and how many are to be looked at; empty when there are none."""
+    errors = sum(one.severity == "error" for one in findings)
+    warnings = sum(one.severity == "warning" for one in findings)
+    if errors:
+        return _("{errors} in the way, {warnings} to look at").format(errors=errors, warnings=warnings)
+    return _("{warnings} to look at").format(warnings=warnings) if warnings else ""
