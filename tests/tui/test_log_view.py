@@ -260,3 +260,19 @@ async def test_a_flood_is_shown_by_its_end_and_not_kept(opened, write, until):
             app.query_one(LogView).look()
             await until(pilot, f"turn {turn}")
         assert len(app.query_one(LogView)._window.lines) <= KEPT
+
+
+async def test_the_help_of_a_step_lists_the_keys_of_its_log(project, make_job, until):
+    from tarot_tui.tui.app import WizardApp
+
+    job = make_job("export")
+    job.status("running", 3, 9)
+    job.log("merging")
+    project.remember("step", "export")
+    app = WizardApp(project)
+    async with app.run_test(size=(100, 60)) as pilot:
+        await until(pilot, "merging")
+        await pilot.press("l")
+        assert isinstance(app.focused, LogView)
+        await pilot.press("question_mark")
+        await until(pilot, "Log: look for words")

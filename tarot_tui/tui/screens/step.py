@@ -207,4 +207,6 @@ class StepScreen(Screen[None]):
         """Say what the field in focus is for, and show the keys."""
         from tarot_tui.tui.screens.help import HelpScreen
 
-        self.app.push_screen(HelpScreen(self.key_table, self.help_for(self.focused)))
+        logs = [view for view in self.query("LogView") if view.region]
+        own = logs[0].KEYS if logs else ()
+        self.app.push_screen(HelpScreen((*self.key_table, *own), self.help_for(self.focused)))

@@ -22,9 +22,6 @@ _OWN: tuple[Key, ...] = table(
     Key("l", "l", "bigger_log", N_("log bigger"), N_("Give the log the whole screen, or take it back.")),
     Key("question_mark,f1", "?", "help", N_("help"), N_("Show this help.")),
     Key("q,escape", "q", "leave", N_("back"), N_("Leave. The run goes on without this screen.")),
-    Key("up,k", "↑ ↓", "log('scroll_by(-1)')", N_("scroll"), N_("Scroll the log; it then no longer follows."), quiet=True, name="scroll"),
-    Key("pageup", "PgUp", "log('page(-1)')", N_("page up"), N_("Scroll the log by a page (PgDn: down)."), quiet=True, name="page_up"),
-    Key("end", "End", "log('follow')", N_("follow"), N_("Follow the end of the log again."), quiet=True, name="follow"),
     Key("ctrl+l", "ctrl+l", "app.redraw", N_("redraw"), N_("Draw the whole screen again."), quiet=True),
 )  # fmt: skip
 #: Those of the view come after stop, resume and the log, before help and out.
@@ -66,15 +63,11 @@ class WatchScreen(RunKeys):
         """Give the log the whole screen, or take it back."""
         self.query_one(RunView).action_bigger_log()
 
-    async def action_log(self, action: str) -> None:
-        """Let the log do ``action`` when something else has the focus."""
-        await self.run_action(action, self.query_one(LogView))
-
     def action_help(self) -> None:
         """Show the keys."""
         from tarot_tui.tui.screens.help import HelpScreen
 
-        self.app.push_screen(HelpScreen(KEYS))
+        self.app.push_screen(HelpScreen((*KEYS, *LogView.KEYS)))
 
     def action_leave(self) -> None:
         """Go back to where one came from, or quit."""

@@ -49,6 +49,7 @@ class LogView(Widget, can_focus=True):
     """The rows of one file. Follows the end until the reader scrolls up, and again once back at the end."""
 
     ALLOW_SELECT = False
+    KEYS = KEYS
     BINDINGS: list[Binding] = bindings(KEYS)  # type: ignore[assignment]
     COMPONENT_CLASSES = {"log--error", "log--warning", "log--found"}
     DEFAULT_CSS = """

@@ -21,12 +21,12 @@ from tarot_tui.jobs.sampler import Sampler
 from tarot_tui.jobs.status import Status
 from tarot_tui.jobs.stopping import STOP_GRACE
 from tarot_tui.locale import _
-from tarot_tui.project import Project
 from tarot_tui.text import duration
 from tarot_tui.tui.background import in_daemon
 from tarot_tui.tui.machine import MINUTE, History, Machine, checked
 from tarot_tui.tui.run_curves import SMOOTH, number
 from tarot_tui.tui.run_reader import Look, Watcher
+from tarot_tui.tui.verbs import resume
 from tarot_tui.tui.widgets.chart import RunChart
 from tarot_tui.tui.widgets.chart_caption import ChartCaption
 from tarot_tui.tui.widgets.confirm import Confirm
@@ -55,6 +55,7 @@ class RunView(Container):
     RunView #curve { height: 1fr; }
     RunView #log-part { height: 2fr; margin-top: 1; }
     RunView.-low > #middle, RunView.-low > #log-part { margin-top: 0; }
+    RunView.-low > #log-part { height: 1fr; min-height: 4; }
     RunView.-tiny HardwarePanel { height: 1; }
     RunView.-tiny > #middle { height: 1fr; }
     RunView.-tiny #log-part { height: 3; }
@@ -220,6 +221,8 @@ class RunView(Container):
     def action_bigger_log(self) -> None:
         """Give the log the whole height, or take it back."""
         self.toggle_class("-big-log")
+        if self.has_class("-big-log"):
+            self.query_one(LogPane).view.focus()
 
     # ---- the chart and the machine
 
@@ -323,7 +326,7 @@ class RunView(Container):
         ):
             self.notify(_("It is running already."))
             return
-        self._do(_resume, self.folder)
+        self._do(resume, self.folder)
 
     def _do(self, verb, *arguments: object) -> None:  # type: ignore[no-untyped-def]
         async def told() -> None:
@@ -334,17 +337,3 @@ class RunView(Container):
             self._watcher.wake()
 
         self.run_worker(told(), exclusive=True, group="run-verb")
-
-
-def _resume(folder: Path) -> None:
-    """Go on with a job; a training takes up what was changed in its recipe meanwhile, as ``tarot-tui resume`` does."""
-    from tarot_tui.jobs.spec import kind_of
-
-    control.check_resumable(folder)
-    if kind_of(folder) == "train" and (folder / "recipe.yaml").exists():
-        from tarot_tui.training.resume import apply, changes
-
-        project = Project(folder.parents[1])
-        if found := changes(project, folder):
-            apply(project, folder, found, lambda line: None)
-    control.resume(folder)
