@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
 from datetime import datetime
-from typing import Any, get_args
 
 from tarot_tui.cli.output import emit, project_of, say, table
 from tarot_tui.errors import BadInput
+from tarot_tui.jobs.listing import ALIVE, ORDERS, STATES, chosen, done, loss_of, time_of
 from tarot_tui.jobs.snapshot import Snapshot
-from tarot_tui.jobs.status import State
 from tarot_tui.locale import _
-from tarot_tui.text import duration, one_line
-
-#: What ``--state`` takes; ``alive`` means any of the three in which work goes on.
-_STATES = ("alive", *get_args(State))
-#: Sorting is stable, and the runs come newest first.
-_ORDERS: dict[str, Callable[[Snapshot], Any]] = {
-    "newest": lambda one: 0,
-    "name": lambda one: one.name.partition("-")[2],
-    "state": lambda one: get_args(State).index(one.status.state),
-    "time": lambda one: -(one.elapsed or 0),
-    "loss": lambda one: _metric(one, "loss"),
-    "eval_loss": lambda one: _metric(one, "eval_loss"),
-}
+from tarot_tui.text import one_line
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -34,11 +19,11 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--state",
         metavar="STATES",
-        help=_("only those that are {known}, several with commas").format(known=", ".join(_STATES)),
+        help=_("only those that are {known}, several with commas").format(known=", ".join(STATES)),
     )
     parser.add_argument(
         "--sort",
-        choices=sorted(_ORDERS),
+        choices=sorted(ORDERS),
         default="newest",
         help=_("newest first (as without it), or by name, state, time taken, or the lowest loss first"),
     )
@@ -53,7 +38,7 @@ def run(args: Namespace) -> int:
     project = project_of(args)
     wanted = _states(args.state)
     found = [snapshot(folder) for folder in reversed(all_jobs(project, args.kind))]
-    found = sorted((one for one in found if one.status.state in wanted), key=_ORDERS[args.sort])[: args.limit]
+    found = chosen(found, wanted, order=args.sort)[: args.limit]
     if args.json:
         emit([one.as_dict() for one in found])
     elif not found and (args.kind or args.state):
@@ -68,53 +53,29 @@ def run(args: Namespace) -> int:
 
 def _states(text: str | None) -> set[str]:
     asked = {word.strip() for word in (text or "").split(",")} - {""}
-    for word in sorted(asked - set(_STATES)):
+    for word in sorted(asked - set(STATES)):
         raise BadInput(
             _("--state {word}: it must be one of {known}.").format(
-                word=one_line(word, 40), known=", ".join(_STATES)
+                word=one_line(word, 40), known=", ".join(STATES)
             )
         )
     if "alive" in asked:
-        asked |= {"starting", "running", "stopping"}
-    return asked or set(_STATES)
-
-
-def _metric(one: Snapshot, key: str) -> float:
-    value = one.metrics.get(key)
-    # Those without one, and those where it is no number, come last.
-    return value if isinstance(value, int | float) and math.isfinite(value) else math.inf
+        asked |= ALIVE
+    return asked or set(STATES)
 
 
 def _row(one: Snapshot) -> tuple[str, ...]:
     from tarot_tui.jobs.control import named
 
-    loss = one.metrics.get("loss")
     return (
         one.name,
         one.kind,
         named(one.status),
         done(one.status),
-        f"{loss:.4f}" if isinstance(loss, int | float) else "–",
-        _time(one),
+        loss_of(one),
+        time_of(one),
         "" if one.title in one.name else one.title,
     )
-
-
-def _time(one: Snapshot) -> str:
-    if one.eta_seconds is not None:
-        return _("{time} left").format(time=duration(one.eta_seconds))
-    return "–" if one.elapsed is None else duration(one.elapsed)
-
-
-def done(status) -> str:  # type: ignore[no-untyped-def]
-    """Progress in few words: ``30/60``, ``41 %`` of bytes, or ``–``."""
-    if status.step is None:
-        return "–"
-    if not status.total:
-        return f"{status.step}"
-    if status.unit == "bytes":
-        return f"{100 * status.step // status.total} %"
-    return f"{status.step}/{status.total}"
 
 
 def clock(moment: float) -> str:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from tarot_tui.cli.output import emit, project_of, say
 from tarot_tui.cli.runs import clock, done
+from tarot_tui.jobs.snapshot import Snapshot
 from tarot_tui.jobs.steps import Step
 from tarot_tui.locale import _
 from tarot_tui.project import Project
 from tarot_tui.text import duration, one_line, size
+
+#: Cells and lines of the curve in a printed picture, at most.
+_CHART = 90, 10
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -18,10 +23,10 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "run",
         nargs="?",
-        default="-1",
         metavar="RUN|DIR",
-        help=_("{run}; or the output folder of a training that LLaMA-Factory or transformers runs").format(
-            run=run_help()
+        help=_(
+            "a run's name, the beginning of it, or -1 for the latest; or the output folder of a training that "
+            "LLaMA-Factory or transformers runs. Without it: the only run, or the list of them"
         ),
     )
     parser.add_argument("--once", action="store_true", help=_("print how it is now, and end"))
@@ -36,16 +41,28 @@ def run(args: Namespace) -> int:
     """Open the screen, or print one snapshot of it (``--once``; with ``--json`` one object)."""
     from tarot_tui.jobs.snapshot import snapshot
 
-    project, folder = found_run(args)
+    if args.run is None and not args.once and not args.json and _several(project_of(args)):
+        return _watch(project_of(args), None)
+    project, folder = find_run(args, args.run or "-1")
     if args.json:
         emit(snapshot(folder).as_dict())
     elif args.once:
         say(args, *_lines(folder))
     else:
-        from tarot_tui.tui.app import run_watch
-
-        return run_watch(project, folder) or 0
+        return _watch(project, folder)
     return 0
+
+
+def _watch(project: Project, folder: Path | None) -> int:
+    from tarot_tui.tui.app import run_watch
+
+    return run_watch(project, folder) or 0
+
+
+def _several(project: Project) -> bool:
+    from tarot_tui.jobs.find import all_jobs
+
+    return len(all_jobs(project)) > 1
 
 
 def found_run(args: Namespace) -> tuple[Project, Path]:
@@ -84,6 +101,7 @@ def _lines(folder: Path) -> list[str]:
 
     one = snapshot(folder)
     status = one.status
+    width = shutil.get_terminal_size().columns
     lines = [f"{one.name}  {named(status)}" + (f"  {status.reason}" if status.reason else "")]
     progress = [done(status) if status.unit == "bytes" else f"{done(status)} {status.unit}", status.what]
     if one.eta_seconds is not None:
@@ -99,11 +117,44 @@ def _lines(folder: Path) -> list[str]:
     if metrics := _metrics(one.metrics):
         lines.append(_("metrics:") + " " + metrics)
     if one.hardware and status.alive:
-        lines.append(_("hardware:") + " " + hardware_words(one.hardware))
+        lines += _hardware(one, width)
     if one.steps:
         lines.append(_("steps:") + " " + ", ".join(_step(step) for step in one.steps))
+    lines += _curves(folder, status.total if status.unit == "steps" else None, width)
     log = last_lines(log_of(folder), 5, status.log_from)
     return lines + [f"  | {line}" for line in log]
+
+
+def _hardware(one: Snapshot, width: int) -> list[str]:
+    """The host in one line, a line for each GPU, and what it all means."""
+    from tarot_tui.tui.hints import hints
+    from tarot_tui.tui.machine import MINUTE, History
+    from tarot_tui.tui.widgets.gpu_lines import row
+
+    history = History(one.name)
+    history.add(one.hardware)
+    machine = history.look(0.0)
+    working = one.status.state == "running" and (one.elapsed or 0) > MINUTE
+    rows = ["".join(text for _role, text in row(gpu, width - 2)).rstrip() for gpu in machine.gpus]
+    return [
+        _("hardware:") + " " + hardware_words({**one.hardware, "gpus": []}),
+        *(f"  {line}" for line in rows),
+        *(f"  ! {sentence}" for _role, sentence in hints(machine, working)),
+    ]
+
+
+def _curves(folder: Path, end: int | None, width: int) -> list[str]:
+    """The loss as the screen draws it."""
+    from tarot_tui.tui.curves_reader import CurvesReader
+    from tarot_tui.tui.widgets.chart import RunChart
+
+    curves = CurvesReader(folder).read()
+    if not curves.of("loss").points:
+        return []
+    chart = RunChart()
+    chart.curves, chart.name_of_run, chart.bright, chart.end = curves, folder.name, folder.name, end
+    drawn = chart.compose_lines(min(width, _CHART[0]), _CHART[1])
+    return [_("loss by step:"), *("".join(text for _role, text in line).rstrip() for line in drawn)]
 
 
 def _step(step: Step) -> str:

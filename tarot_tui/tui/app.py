@@ -106,8 +106,8 @@ def run_wizard(project: Project | None, folder: Path | None = None) -> int:
     return app.return_code or 0
 
 
-def run_watch(project: Project, folder: Path) -> int:
-    """Watch one run until the user leaves; see :mod:`tarot_tui.tui.watch_app`."""
+def run_watch(project: Project, folder: Path | None) -> int:
+    """Watch one run, or choose one, until the user leaves; see :mod:`tarot_tui.tui.watch_app`."""
     from tarot_tui.tui.watch_app import run_watch as run
 
     return run(project, folder) or 0

@@ -113,6 +113,13 @@ class TarotApp(App[ReturnType]):
 
         self.push_screen(Pick(question, entries), lambda act: act and self.call_later(act))
 
+    def action_list_runs(self) -> None:
+        """Show every run of the project, over the screen that is there."""
+        from tarot_tui.tui.screens.runs import RunsScreen
+
+        if getattr(self, "project", None):
+            self.push_screen(RunsScreen(self.project))
+
     def watch_run(self, folder: Path) -> None:
         """Look at one run, over the screen that is there."""
         from tarot_tui.tui.screens.watch import WatchScreen

@@ -51,6 +51,8 @@ def runs(app: TarotApp) -> Iterator[Entry]:
     from tarot_tui.tui.steps import runs as all_runs
 
     project = getattr(app, "project", None)
+    if project:
+        yield Entry(_("All runs"), app.action_list_runs, _("List them, filter, compare, stop, delete."), "g r")
     for folder in reversed(all_runs(project)[-RUNS:] if project else []):
         yield Entry(
             _("Run: {name}").format(name=folder.name),

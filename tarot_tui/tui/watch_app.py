@@ -17,12 +17,13 @@ from tarot_tui.tui.widgets.run_view import RunView
 
 
 class WatchApp(TarotApp[None]):
-    """Shows one run and nothing else."""
+    """Shows one run, or the list of them."""
 
     TITLE = "tarot-tui"
     CSS_PATH = "app.tcss"
 
-    def __init__(self, project: Project, folder: Path) -> None:
+    def __init__(self, project: Project, folder: Path | None) -> None:
+        """``folder`` None: the list of the project's runs."""
         super().__init__()
         self.project = project
         self.folder = folder
@@ -30,8 +31,11 @@ class WatchApp(TarotApp[None]):
         self._was_alive = False
 
     def on_mount(self) -> None:
-        """Open the one screen."""
-        self.push_screen(WatchScreen(self.project, self.folder))
+        """Open the screen."""
+        if self.folder:
+            self.push_screen(WatchScreen(self.project, self.folder))
+        else:
+            self.action_list_runs()
 
     def on_run_view_changed(self, event: RunView.Changed) -> None:
         """Ring, and notify through the terminal, when the run ended before our eyes, if the project wants that."""
@@ -57,8 +61,8 @@ def wants_ringing(project: Project) -> bool:
         return False
 
 
-def run_watch(project: Project, folder: Path) -> int:
-    """Watch the run in ``folder`` until the user leaves; returns the exit code."""
+def run_watch(project: Project, folder: Path | None) -> int:
+    """Watch the run in ``folder``, or choose one (None), until the user leaves; returns the exit code."""
     app = WatchApp(project, folder)
     app.run()
     return app.return_code or 0

@@ -24,6 +24,7 @@ KEYS: tuple[Key, ...] = table(
         Key(letter, letter, f"step('{step.id}')", step.title, step.purpose, name=step.id)
         for letter, step in _LETTERS.items()
     ),
+    Key("r", "r", "runs", N_("runs"), N_("Every run of the project.")),
     Key("g", "g", "top", N_("top"), N_("To the top of this screen.")),
     Key("1,2,3,4,5,6,7,8,9", "1-9", "run('{key}')", N_("run"), N_("Watch one of the latest runs.")),
 )
@@ -66,6 +67,11 @@ class GoScreen(ModalScreen[None]):
         if int(number) <= len(found):
             self.dismiss()
             self.app.call_later(self.app.watch_run, found[int(number) - 1])
+
+    def action_runs(self) -> None:
+        """Show the list of runs."""
+        self.dismiss()
+        self.app.call_later(self.app.action_list_runs)
 
     def action_top(self) -> None:
         """To the top of the screen below."""

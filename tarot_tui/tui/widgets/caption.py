@@ -19,8 +19,8 @@ class Caption(Lines):
     Caption .caption--bad { color: $error; text-style: bold; }
     """
 
-    def __init__(self, name: str, note: Runs | None = None) -> None:
-        super().__init__()
+    def __init__(self, name: str, note: Runs | None = None, *, id: str | None = None) -> None:
+        super().__init__(id=id)
         self._heading = name
         self._note = note or []
         self._right: Runs = []
@@ -30,6 +30,12 @@ class Caption(Lines):
         self._right = right
         self.renew()
 
+    def say(self, words: str) -> None:
+        """Say something behind the name."""
+        self._note = [("note", words)]
+        self.renew()
+
     def compose_lines(self, width: int, height: int) -> list[Runs]:
         """The one line."""
-        return [spread([("name", self._heading), ("", "  "), *self._note], self._right, width)]
+        name: Runs = [("name", self._heading), ("", "  ")] if self._heading else []
+        return [spread([*name, *self._note], self._right, width)]

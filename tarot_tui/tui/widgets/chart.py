@@ -101,7 +101,8 @@ class RunChart(ChartLines):
         plot = self._plots.setdefault(metric.key, _Plot())
         log = metric.key in self.by_magnitude
         limits = self.window.limits(self.last_step, self.end)
-        return plot.lines(self._layers(metric), self._flags(metric), limits, log, width, height, self.cursor)
+        flags = self._flags(metric) if metric is self.metric else []
+        return plot.lines(self._layers(metric), flags, limits, log, width, height, self.cursor)
 
     def _layers(self, metric: Metric) -> list[tuple[str, Curve]]:
         """(role, curve), those that matter most last."""

@@ -143,6 +143,12 @@ def chip(gpu: Gpu) -> Runs:
     return fit(runs, 38)
 
 
+def pair(gpu: Gpu, width: int) -> list[Runs]:
+    """A GPU in two lines: the chip, and below it its history, power and users."""
+    below: Runs = [("label", "   " + spark(gpu.history, 12)), ("", "  " + watts(gpu) + "  "), *who(gpu)]
+    return [fit(chip(gpu), width), fit([] if trouble(gpu) else below, width)]
+
+
 def row(gpu: Gpu, width: int, *, bars: int = 6) -> Runs:
     """A GPU on a line of its own: as many columns as there is room for, each of a width that never changes."""
     line: Runs = [
@@ -157,7 +163,7 @@ def row(gpu: Gpu, width: int, *, bars: int = 6) -> Runs:
     columns: list[Runs] = [
         fit([heat(gpu)], 10),
         fit([("", watts(gpu))], 11),
-        fit(who(gpu), 22),
+        fit(who(gpu), 22 if width >= 100 else 14),
         fit([why_slow(gpu)], 12),
         [("label", spark(gpu.history, 20) + "  ")],
         [("label", one_line(gpu.name, 18))],

@@ -10,7 +10,7 @@ from tarot_tui.locale import _
 from tarot_tui.text import duration
 from tarot_tui.tui.hints import Hint, hints
 from tarot_tui.tui.machine import Machine
-from tarot_tui.tui.widgets.gpu_lines import block, chip, fullness, gigabytes, parts, row, short
+from tarot_tui.tui.widgets.gpu_lines import block, chip, fullness, gigabytes, pair, parts, row, short
 from tarot_tui.tui.widgets.lines import Lines, Run, Runs, bar, chop_words, fit, flow
 from tarot_tui.tui.widgets.node_lines import groups, node_lines
 
@@ -20,6 +20,8 @@ OLD = 5.0
 #: Below the first width the panel is a column. From the second on a GPU has a row of its own, if there are not
 #: more of them than this; otherwise each is a short piece. Above the last number they are shown by groups.
 _COLUMN, _ROW, _ROWS_OF_GPUS, _MOST = 50, 76, 3, 16
+#: Lines of a column that are left for the hints.
+_WORDS = 3
 
 
 class HardwarePanel(Lines):
@@ -90,9 +92,11 @@ class HardwarePanel(Lines):
         lines = [title, *_bars(host(machine), width)]
         if self._by_group:
             lines += [[], *node_lines(self._groups, width)]
-        elif len(lines) + 4 * len(machine.gpus) <= height:
+        elif len(lines) + 5 * len(machine.gpus) + _WORDS <= height:
             for gpu in machine.gpus:
                 lines += [[], *block(gpu, width)]
+        elif len(lines) + 2 * len(machine.gpus) + _WORDS <= height:
+            lines += [[], *(line for gpu in machine.gpus for line in pair(gpu, width))]
         else:
             lines += [[], *(fit(chip(gpu), width) for gpu in machine.gpus)]
         room = max(height - len(lines) - 1, 0)

@@ -1,0 +1,198 @@
+"""Runs as a table: one line each, a cursor, marks. Draws only the lines that changed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.cells import cell_len
+from textual import events
+from textual.binding import Binding
+from textual.message import Message
+
+from tarot_tui.jobs.control import named
+from tarot_tui.jobs.find import slug
+from tarot_tui.jobs.listing import done, loss_of, time_of
+from tarot_tui.jobs.snapshot import Snapshot
+from tarot_tui.locale import _
+from tarot_tui.text import one_line
+from tarot_tui.tui.widgets.lines import Lines, Runs, bar, fit, width_of
+
+_ROLES = {"finished": "good", "running": "good", "failed": "bad", "lost": "bad", "queued": "label"}
+#: Cells of the progress bar, where there is room for one.
+_BAR = 8
+
+
+class RunTable(Lines, can_focus=True):
+    """Shows the runs it is given; the one under the cursor stays under it when others come or go."""
+
+    PREFIX = "runs"
+    BINDINGS = [
+        Binding("up,k", "move(-1)", show=False),
+        Binding("down,j", "move(1)", show=False),
+        Binding("pageup,ctrl+u", "page(-1)", show=False),
+        Binding("pagedown,ctrl+d", "page(1)", show=False),
+        Binding("home", "move(-1000000)", show=False),
+        Binding("end,G", "move(1000000)", show=False),
+    ]
+    COMPONENT_CLASSES = {
+        *(f"runs--{role}" for role in ("head", "label", "good", "doubt", "bad", "bar", "track", "mark")),
+        *(f"runs--{role}-here" for role in ("", "label", "good", "doubt", "bad", "bar", "track", "mark")),
+    }
+    DEFAULT_CSS = """
+    RunTable { height: 1fr; min-height: 2; }
+    RunTable .runs--head { color: $text-muted; text-style: bold; }
+    RunTable .runs--label { color: $text-muted; }
+    RunTable .runs--mark { color: $text-accent; text-style: bold; }
+    RunTable .runs--bar { color: $primary; }
+    RunTable .runs--track { color: $text-disabled; }
+    RunTable .runs--good { color: $success; }
+    RunTable .runs--doubt { color: $warning; }
+    RunTable .runs--bad { color: $error; text-style: bold; }
+    RunTable .runs---here, RunTable .runs--label-here { background: $panel; text-style: bold; }
+    RunTable .runs--mark-here { background: $panel; color: $text-accent; text-style: bold; }
+    RunTable .runs--bar-here { background: $panel; color: $primary; }
+    RunTable .runs--track-here { background: $panel; color: $text-disabled; }
+    RunTable .runs--good-here { background: $panel; color: $success; text-style: bold; }
+    RunTable .runs--doubt-here { background: $panel; color: $warning; text-style: bold; }
+    RunTable .runs--bad-here { background: $panel; color: $error; text-style: bold; }
+    """
+
+    class Moved(Message):
+        """Another run is under the cursor, or another is marked."""
+
+    class Opened(Message):
+        """The run under the cursor was clicked."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._runs: Sequence[Snapshot] = ()
+        self._top = 0
+        self._at = 0
+        #: The folders of the marked runs.
+        self.marked: set[Path] = set()
+
+    def show(self, runs: Sequence[Snapshot]) -> None:
+        """Show these."""
+        here = self.current.folder if self.current else None
+        self._runs = runs
+        folders = [one.folder for one in runs]
+        self.marked &= set(folders)
+        self._go(folders.index(here) if here in folders else min(self._at, max(len(runs) - 1, 0)))
+
+    @property
+    def current(self) -> Snapshot | None:
+        """The run under the cursor; None when there is none at all."""
+        return self._runs[self._at] if self._at < len(self._runs) else None
+
+    @property
+    def chosen(self) -> list[Snapshot]:
+        """The marked runs, or the one under the cursor when none is."""
+        marked = [one for one in self._runs if one.folder in self.marked]
+        return marked or ([self.current] if self.current else [])
+
+    def compose_lines(self, width: int, height: int) -> list[Runs]:
+        """A heading, then the runs that fit."""
+        room = max(height - 1, 1)
+        self._top = max(min(self._top, self._at), self._at - room + 1, 0)
+        shown = self._runs[self._top : self._top + room]
+        columns = _columns(width)
+        head = [("head", text) for text in _heading(columns, width)]
+        rows = [_row(one, columns, width, one.folder in self.marked) for one in shown]
+        here = self._at - self._top
+        if here < len(rows):
+            rows[here] = [(f"{role}-here", text) for role, text in rows[here]]
+        return [fit(head, width), *rows]
+
+    def _go(self, at: int) -> None:
+        self._at = max(0, min(at, len(self._runs) - 1))
+        self.renew()
+        self.post_message(self.Moved())
+
+    def action_move(self, rows: int) -> None:
+        """Move the cursor."""
+        self._go(self._at + rows)
+
+    def action_page(self, pages: int) -> None:
+        """Move the cursor by as many rows as are shown."""
+        self._go(self._at + pages * max(self.size.height - 2, 1))
+
+    def toggle_mark(self) -> None:
+        """Mark the run under the cursor, or take the mark away, and go on to the next."""
+        if self.current:
+            self.marked ^= {self.current.folder}
+            self._go(self._at + 1)
+
+    def on_click(self, event: events.Click) -> None:
+        """Go to the clicked run; a second click opens it."""
+        at = self._top + event.y - 1
+        if event.y and at < len(self._runs):
+            if at == self._at or event.chain > 1:
+                self.post_message(self.Opened())
+            self._go(at)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """A row a notch."""
+        event.stop()
+        self._go(self._at - 1)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """A row a notch."""
+        event.stop()
+        self._go(self._at + 1)
+
+
+#: (heading, cells), in the order of the columns; the name has what is left.
+def _columns(width: int) -> list[tuple[str, int]]:
+    columns = [(_("kind"), 8), (_("state"), 10), (_("done"), 13), (_("loss"), 8), (_("time"), 18)]
+    if width >= 120:
+        columns.insert(2, ("", _BAR + 1))
+        columns.append((_("begun"), 12))
+    if width < 76:
+        del columns[0]
+    if width < 66:
+        del columns[-1]
+    return columns
+
+
+def _heading(columns: list[tuple[str, int]], width: int) -> list[str]:
+    room = width - sum(cells for _name, cells in columns) - 3
+    return ["  " + _fill(_("name"), room + 1), *(_fill(name, cells) for name, cells in columns)]
+
+
+def _row(one: Snapshot, columns: list[tuple[str, int]], width: int, marked: bool) -> Runs:
+    room = max(width - sum(cells for _name, cells in columns) - 3, 4)
+    status = one.status
+    share = status.step / status.total if status.step is not None and status.total else None
+    values: dict[str, Runs] = {
+        _("kind"): [("label", one.kind)],
+        _("state"): [(_ROLES.get(status.state, "doubt"), named(status))],
+        "": bar(share, _BAR, "bar") if share is not None and status.alive else [("", "")],
+        _("done"): [("", done(status))],
+        _("loss"): [("", loss_of(one) if one.kind == "train" else "")],
+        _("time"): [("", time_of(one))],
+        _("begun"): [("label", _begun(one))],
+    }
+    line: Runs = [
+        ("mark", "* " if marked else "  "),
+        ("", _fill(one_line(slug(one.folder), 200), room) + " "),
+    ]
+    for name, cells in columns:
+        value = fit(values[name], cells - 1)
+        line += [*value, ("", " ")]
+    return fit(line, width) if width_of(line) != width else line
+
+
+def _begun(one: Snapshot) -> str:
+    if one.status.started is None:
+        return ""
+    return time.strftime("%m-%d %H:%M", time.localtime(one.status.started))
+
+
+def _fill(text: str, cells: int) -> str:
+    from rich.cells import set_cell_size
+
+    return set_cell_size(
+        text if cell_len(text) <= cells else one_line(text, max(cells - 1, 1)), max(cells, 0)
+    )
