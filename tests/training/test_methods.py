@@ -81,3 +81,22 @@ def _as_of(whole: Path, step: int) -> Path:
         shutil.copy(whole / name, torn)
     shutil.copytree(whole / f"checkpoint-{step}", torn / f"checkpoint-{step}")
     return torn
+
+
+def test_noise_is_as_loud_for_a_text_in_a_row_of_several_as_alone():
+    import torch
+
+    from tarot_tui.training.engines.fused import segments
+    from tarot_tui.training.engines.neftune import add_noise
+
+    embeddings = torch.nn.Embedding(50, 64)
+    add_noise(embeddings, 5.0)
+    tokens = torch.zeros(1, 500, dtype=torch.long)
+    still = embeddings.weight[0].detach()
+    with segments.row(torch.tensor([100, 400])), torch.no_grad():
+        noise = (embeddings(tokens) - still)[0].abs()
+    for text, length in ((noise[:100], 100), (noise[100:], 400)):
+        most = 5 / (length * 64) ** 0.5
+        assert 0.98 * most < text.max() <= most * 1.0001 and text.mean() == pytest.approx(most / 2, rel=0.05)
+    embeddings.eval()
+    assert (embeddings(tokens) == still).all()

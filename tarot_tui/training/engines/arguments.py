@@ -25,7 +25,7 @@ def arguments(
     same = ("num_train_epochs", "max_steps", "per_device_train_batch_size", "gradient_accumulation_steps",
             "learning_rate", "lr_scheduler_type", "weight_decay", "max_grad_norm", "optim", "seed",
             "logging_steps", "save_steps", "save_total_limit", "gradient_checkpointing",
-            "adam_beta1", "adam_beta2", "adam_epsilon", "neftune_noise_alpha")  # fmt: skip
+            "adam_beta1", "adam_beta2", "adam_epsilon")  # fmt: skip
     home = folder.absolute()
     return TrainingArguments(
         output_dir=str(folder),

@@ -36,6 +36,8 @@ from tarot_tui.training.engines.checkpoints import last_complete, step_of
 from tarot_tui.training.engines.even import EvenTrainer, Padded
 from tarot_tui.training.engines.kernels import fit
 from tarot_tui.training.engines.model import as_its_base, first_adapter, load_model, plain
+from tarot_tui.training.engines.neftune import add_noise
+from tarot_tui.training.engines.peak import peak_bytes
 from tarot_tui.training.engines.reporting import prepare_report
 from tarot_tui.training.engines.trainer import RecipeTrainer
 from tarot_tui.training.order import epoch_order
@@ -51,13 +53,14 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Train the job named by TAROT_JOB_DIR."""
-    _quieten()
+    quieten()
     folder = worker.job_dir()
     if folder is None:
         raise TarotError(_("This is a job's worker: start it with 'tarot-tui train'."))
     worker.own_log()
     worker.stop_on_sigterm()
-    worker.end_with_launcher()
+    if "LOCAL_RANK" in os.environ:  # which torchrun sets; else this process is the job's own
+        worker.end_with_launcher()
     request = read_spec(folder)["request"]
     recipe = shared(recipe_of(folder), worker.processes())
     base = check(Path(request["base"]))
@@ -92,7 +95,7 @@ def main() -> None:
     trainer.accelerator.wait_for_everyone()
 
 
-def _quieten() -> None:
+def quieten() -> None:
     """Keep out of the user's log what libraries say to their developers."""
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
@@ -134,6 +137,8 @@ def make_trainer(
         callbacks=[TrainerLog(folder / files.METRICS), Requests()],
     )
     trainer.remove_callback(transformers.PrinterCallback)
+    if recipe.neftune_noise_alpha:
+        add_noise(plain(model).get_input_embeddings(), recipe.neftune_noise_alpha)
     if recipe.early_stopping_steps:
         trainer.add_callback(EarlyStop(recipe.early_stopping_steps))
     trainer.add_callback(BetweenLogs(trainer))
@@ -158,11 +163,13 @@ def conclude(trainer: RecipeTrainer, recipe: Recipe, base: Path, folder: Path, s
         return False
     if recipe.finetuning_type == "full":
         as_its_base(trainer)
-        for terms in base.glob("LICENSE*"):  # which go with the weights
+        for terms in base.glob("LICENSE*") if worker.rank() == 0 else ():  # which go with the weights
             shutil.copyfile(terms, folder / terms.name)
     trainer.save_model(str(folder))
     losses = [entry["loss"] for entry in state.log_history if "loss" in entry]
-    facts = {"reason": early} if early else {}
+    facts: dict[str, Any] = {"peak": peak_bytes(cpu=trainer.args.use_cpu)}
+    if early:
+        facts["reason"] = early
     worker.result("finished", step=state.global_step, loss=losses[-1] if losses else None, **facts)
     if early:
         print(early, flush=True)

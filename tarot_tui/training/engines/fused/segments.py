@@ -56,6 +56,11 @@ def row(lengths: torch.Tensor | None) -> Iterator[None]:
         _row.reset(token)
 
 
+def begins() -> torch.Tensor | None:
+    """Where each text of the row in hand begins, and where the last ends, (texts + 1,); None without a row."""
+    return _row.get()
+
+
 def attention(
     module: nn.Module,
     query: torch.Tensor,
