@@ -83,6 +83,7 @@ def _asked(name: str) -> dict[str, Any]:
     from tarot_tui.hub.search import FIELDS, hit
     from tarot_tui.training import base
 
+    base.need_hub()
     http_error = HfHubHTTPError.__bases__[0]
     api = HfApi()
     try:

@@ -40,7 +40,9 @@ def search(words: str, limit: int = 20) -> list[Hit]:
     from huggingface_hub.errors import HfHubHTTPError
 
     from tarot_tui.hub.cache import cached
+    from tarot_tui.training.base import need_hub
 
+    need_hub()
     # The root of all that the hub's HTTP client throws, whichever client this version of it uses.
     http_error = HfHubHTTPError.__bases__[0]
     try:

@@ -169,6 +169,12 @@ def reachable(seconds: float = REACH_SECONDS) -> bool:
     return answered.is_set()
 
 
+def need_hub() -> None:
+    """Raise TarotError when the hub does not answer: its client alone would try for half a minute."""
+    if not reachable():
+        raise TarotError(_("The hub cannot be reached: look at the connection and HF_ENDPOINT."))
+
+
 def in_cache(name: str) -> Path | None:
     """The folder of ``name`` in the hub's cache or in ModelScope's, if all of it is there."""
     from huggingface_hub import snapshot_download

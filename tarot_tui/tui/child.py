@@ -57,10 +57,16 @@ def typed(argv: Sequence[str]) -> str:
 
 
 async def run(
-    project: Project, argv: Sequence[str], on_document: Callable[[Any], None] = lambda _document: None
+    project: Project,
+    argv: Sequence[str],
+    on_document: Callable[[Any], None] = lambda _document: None,
+    given: str = "",
 ) -> Answer:
-    """``tarot-tui ARGV --json``, run in the project folder; ``on_document`` is told every JSON line as it arrives."""
-    return await ask(project, "tarot_tui", [*argv, "--json"], on_document)
+    """``tarot-tui ARGV --json``, run in the project folder; ``on_document`` is told every JSON line as it arrives.
+
+    given: what the command reads from its standard input; what is secret goes that way.
+    """
+    return await ask(project, "tarot_tui", [*argv, "--json"], on_document, given)
 
 
 async def ask(
@@ -68,6 +74,7 @@ async def ask(
     module: str,
     argv: Sequence[str],
     on_document: Callable[[Any], None] = lambda _document: None,
+    given: str = "",
 ) -> Answer:
     """``python -m MODULE ARGV`` in the project folder, in a session of its own.
 
@@ -77,12 +84,15 @@ async def ask(
         sys.executable,
         *("-m", module, *argv),
         cwd=project.root,
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=asyncio.subprocess.PIPE if given else asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,
         limit=_LINE,
     )
+    if process.stdin:
+        process.stdin.write(given.encode())
+        process.stdin.close()
     errors = asyncio.create_task(process.stderr.read())
     documents = []
     try:
