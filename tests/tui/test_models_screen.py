@@ -109,3 +109,20 @@ async def test_a_token_is_pasted_unseen_kept_and_removed(hub, project, until, tm
         await pilot.press("escape")
         await pilot.pause()
         assert pilot.app.left_with is True
+
+
+async def test_the_parameters_take_the_chosen_model(hub, project, until):
+    from tarot_tui.tui.app import WizardApp
+    from tarot_tui.tui.widgets.recipe_form import RecipeForm
+
+    project.remember("step", "parameters")
+    async with WizardApp(project).run_test(size=(100, 30)) as pilot:
+        await until(pilot, "Save as", 20)
+        pilot.app.screen.set_focus(None)
+        await pilot.press("b")
+        await until(pilot, "/ searches the hub", 20)
+        await pilot.press("slash", *"tiny")
+        await until(pilot, NAME, 20)
+        await pilot.press("enter", "enter")
+        await pilot.pause()
+        assert pilot.app.screen.query_one(RecipeForm).values()["model_name_or_path"] == NAME

@@ -40,6 +40,7 @@ class ParametersScreen(StepScreen):
             N_("Show only the settings whose name or help holds what you type."),
         ),
         Key("a", "a", "all", N_("all settings"), N_("Show the settings that beginners need not know, or fold them.")),
+        Key("b", "b", "models", N_("base model"), N_("Choose the base among those here and on the hub.")),
         Key(
             "m", "m", "measure", N_("measure"),
             N_("Take a few real steps to measure memory and time; again to stop that."),
@@ -288,6 +289,19 @@ class ParametersScreen(StepScreen):
     def action_search(self) -> None:
         """Go to the field that filters the settings."""
         self.query_one("#search", Input).focus()
+
+    def action_models(self) -> None:
+        """Choose the base model from a list."""
+        from tarot_tui.tui.screens.models import ModelsScreen
+
+        form = self.query_one(RecipeForm)
+        screen = ModelsScreen(self.project, str(form.values().get("model_name_or_path") or ""))
+
+        def take(_chosen: bool | None) -> None:
+            if screen.chosen:
+                form.change({"model_name_or_path": screen.chosen})
+
+        self.app.push_screen(screen, take)
 
     def action_all(self) -> None:
         """Unfold the other settings, or fold them."""
