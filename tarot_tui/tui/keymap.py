@@ -37,7 +37,7 @@ _SCREENS = (
         "chat",
         "chat_settings",
     ),
-    *("watch", "samples", "check", "template"),
+    *("watch", "samples", "check", "template", "browse", "go"),
 )
 _MODIFIERS = frozenset({"ctrl", "shift", "alt", "super", "hyper", "meta"})
 

@@ -102,6 +102,21 @@ async def test_letters_typed_into_a_field_stay_there_until_escape(project):
         assert app.screen.id == "parameters"
 
 
+async def test_the_main_button_does_its_work_once(project):
+    project.remember("step", "dataset")
+    app = WizardApp(project)
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        done = []
+        app.screen.offer("Do it", lambda: done.append(1))
+        app.screen.query_one("#primary").focus()
+        await pilot.press("enter")
+        app.screen.query_one("#name").focus()
+        await pilot.press("enter")
+        await pilot.pause()
+        assert done == [1, 1]
+
+
 async def test_ctrl_n_goes_on_from_inside_a_field(project):
     project.remember("step", "dataset")
     app = WizardApp(project)

@@ -52,6 +52,13 @@ class ChatScreen(StepScreen):
         ),
     ]
 
+    FIELDS = {
+        "release": N_("The model to talk to: one of those in models/."),
+        "question": N_(
+            "What you want to ask. Enter sends it, ctrl+c stops the answer, ctrl+o changes how it is asked."
+        ),
+    }
+
     class Said(Message):
         """A thread that talks to a model reports."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,18 +41,31 @@ class DatasetScreen(StepScreen):
             N_("Take a document, or leave it out; turn a choice."),
             quiet=True,
         ),
+        Key("o", "o", "browse", N_("find files"), N_("Find documents anywhere on this machine, by looking.")),
         Key("b", "b", "build", N_("build"), N_("Build the dataset, also when it has been built before.")),
         Key("t", "t", "template", N_("template"), N_("Write the template, and see what it makes meanwhile.")),
         Key("v", "v", "view", N_("view"), N_("Page through the samples of the dataset that is built.")),
         Key("c", "c", "check", N_("check"), N_("Say what is wrong with its samples, and fix it.")),
     )
     BINDINGS = bindings(KEYS)
+    FIELDS = {
+        "documents": N_(
+            "The documents to learn from. Space takes one or leaves it out; 'o' finds more on this machine."
+        ),
+        "add": N_("The path of a document or a folder from elsewhere, then enter; 'o' finds it by looking."),
+        "template": N_(
+            "How a row of a document becomes questions and answers: a small file in templates/. 't' opens it."
+        ),
+        "name": N_("What the dataset is called: it is written to data/ under this name."),
+        "build-findings": N_("What the build has to say about the documents. Enter unfolds a finding."),
+    }
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._typed_name = False
         self._changed = False
         self._added: list[str] = []
+        self._browsed = self.project.root.absolute().parent
         self.building = False
 
     def body(self) -> Iterable[Widget]:
@@ -169,11 +182,11 @@ class DatasetScreen(StepScreen):
             self.offer_next()
         elif not sources:
             self.say(
-                _("Put xlsx, csv, docx or txt files into {folder} (r looks again), or add some here.").format(
+                _("Put xlsx, csv, docx or txt files into {folder} (r looks again), or find some (o).").format(
                     folder=self.project.sources
                 )
             )
-            self.offer(_("Build the dataset"), None)
+            self.offer(_("Find documents…"), self.action_browse)
         elif self.dataset in built and not self._changed:
             self.say(
                 _("{name} is built: {path}.").format(name=self.dataset, path=f"data/{self.dataset}.json"),
@@ -219,10 +232,25 @@ class DatasetScreen(StepScreen):
         if not path.exists():
             self.failed(_("{file} does not exist.").format(file=path))
             return
-        self._added.append(self.project.relative(path))
         event.input.value = ""
+        self._add([path])
+
+    def _add(self, paths: Sequence[Path]) -> None:
+        named = [self.project.relative(path) for path in paths]
+        self._added += [path for path in named if path not in self._added]
         self._list_documents()
         self._touched()
+
+    def action_browse(self) -> None:
+        """Find more documents."""
+        from tarot_tui.tui.screens.browse import BrowseScreen
+
+        self.app.push_screen(BrowseScreen(self._browsed), self._took)
+
+    def _took(self, paths: list[Path] | None) -> None:
+        if paths:
+            self._browsed = paths[0].parent
+            self._add(paths)
 
     def _touched(self, *, preview: bool = True) -> None:
         self._changed = True

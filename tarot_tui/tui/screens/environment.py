@@ -36,6 +36,11 @@ class EnvironmentScreen(StepScreen):
         Key("c", "c", "check", N_("check again"), N_("Run all checks again."), quiet=True),
     )
     BINDINGS = bindings(KEYS)
+    FIELDS = {
+        "findings": N_(
+            "What was found out about this machine, the worst first. Enter unfolds a finding: evidence and fix."
+        )
+    }
 
     class Found(Message):
         """One check has ended."""

@@ -69,6 +69,12 @@ class ExportScreen(JobStepScreen):
         ),
     )
     BINDINGS = bindings(KEYS)
+    FIELDS = {
+        "run": N_("The training whose result is to become a model file, the latest first."),
+        "quant": N_("How small the file gets, and how exact it stays. Small models want q8_0."),
+        "name": N_("The folder in models/ that the model goes to; Ollama takes this name, too."),
+        "release-findings": N_("What the export has to say about the model. Enter unfolds a finding."),
+    }
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)

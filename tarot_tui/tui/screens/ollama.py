@@ -40,6 +40,14 @@ class OllamaScreen(JobStepScreen):
         Key("s", "s", "stop", N_("stop"), N_("Stop a running import; what arrived is kept."), quiet=True),
     )
     BINDINGS = bindings(KEYS)
+    FIELDS = {
+        "release": N_("The model to import: one of those in models/."),
+        "as": N_("What it is called in Ollama, for 'ollama run' and for other programs."),
+        "host": N_(
+            "Where Ollama is, such as 192.168.1.7:11434. Empty: this machine, or what OLLAMA_HOST says."
+        ),
+        "proofs": N_("Whether Ollama asks the model as it was trained. Enter unfolds a finding."),
+    }
 
     def body(self) -> Iterable[Widget]:
         """What, where to, under which name; then what the server says."""

@@ -159,11 +159,13 @@ class StepScreen(Screen[None]):
         """The main button was pressed."""
         if event.button.id == "primary":
             event.stop()
+            event.prevent_default()  # a step that hands it on to here has been asked first
             self.action_primary()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter in a field does what the main button says."""
         event.stop()
+        event.prevent_default()
         self.action_primary()
 
     def action_next(self) -> None:
