@@ -64,7 +64,7 @@ def test_it_is_told_everything_that_it_would_guess_wrong(project, tiny_recipe, t
     )
     args = arguments.arguments(project, recipe, request(tiny_llama), measure=True, plots=False)
     assert not set(args) & {
-        "dataset_dir", "val_size", "max_samples", "mix_strategy", "packing", "neat_packing", "warmup_ratio",
+        "dataset_dir", "val_size", "max_samples", "mix_strategy", "packing", "warmup_ratio",
         "early_stopping_steps", "group_by_length", "cutoff_len",
     }  # fmt: skip
     expected = {
@@ -73,7 +73,7 @@ def test_it_is_told_everything_that_it_would_guess_wrong(project, tiny_recipe, t
         "use_cpu": True, "warmup_steps": 4, "logging_nan_inf_filter": False, "plot_loss": False, "report_to": "none",
         "trust_remote_code": False, "eval_strategy": "steps", "eval_steps": 3, "eval_dataset": "held_out",
         "per_device_eval_batch_size": 2, "train_sampling_strategy": "group_by_length", "save_steps": 2,
-        "disable_gradient_checkpointing": True, "lora_alpha": 8, "lora_target": "all",
+        "disable_gradient_checkpointing": True, "neat_packing": False, "lora_alpha": 8, "lora_target": "all",
     }  # fmt: skip
     assert {key: args.get(key) for key in expected} == expected
     assert "resume_from_checkpoint" not in args
@@ -95,11 +95,17 @@ def test_it_goes_on_from_the_whole_checkpoint_that_it_is_told(project, tiny_reci
     assert written == args
 
 
-@pytest.mark.parametrize("change", [{"packing": True}, {"neat_packing": True}])
-def test_what_it_cannot_do_is_refused_by_name(project, tiny_recipe, change):
-    with pytest.raises(Refused, match=f"{next(iter(change))}: true.*--engine native"):
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"packing": True, "flash_attn": "fa2"}, "packing: true, flash_attn: fa2"),
+        ({"deepspeed": "z3"}, "deepspeed: z3"),
+    ],
+)
+def test_what_it_cannot_do_is_refused_by_name(project, tiny_recipe, change, named):
+    with pytest.raises(Refused, match=f"{named}.*--engine native"):
         arguments.check(project, tiny_recipe(**change))
-    arguments.check(project, tiny_recipe(val_size=0.1, eval_dataset=["b"]))
+    arguments.check(project, tiny_recipe(val_size=0.1, eval_dataset=["b"], packing=True, on_oom="shorter"))
 
 
 def test_a_training_is_refused_where_it_is_not_installed(cards, capsys):
@@ -140,10 +146,14 @@ def test_its_plan_counts_the_scores_of_every_token(cards, tiny_recipe):
     assert job.adapted(on_gpu, recipe, found).findings[0].id == "llamafactory.torch_cpu"
 
 
-def test_tokens_are_written_as_they_are(tmp_path):
-    samples = [Sample([5, 6, 7], [-100, 6, 7], 3, 1, 0, True), Sample([9], [9], 1, 0, 0, True)]
-    tokens._write(tmp_path, "train", samples)
-    for kind, numbers in (("ids", [5, 6, 7, 9]), ("labels", [-100, 6, 7, 9]), ("lengths", [3, 1])):
+def test_tokens_are_written_as_they_are_and_packed_ones_numbered(tmp_path):
+    long, short = Sample([5, 6, 7], [-100, 6, 7], 3, 1, 0, True), Sample([9, 8], [9, 8], 2, 0, 0, True)
+    tokens._write(tmp_path, "train", [long, (short, long)])
+    expected = {
+        "ids": [5, 6, 7, 9, 8, 5, 6, 7], "labels": [-100, 6, 7, -100, 8, -100, 6, 7],
+        "masks": [1, 1, 1, 1, 1, 2, 2, 2], "lengths": [3, 5],
+    }  # fmt: skip
+    for kind, numbers in expected.items():
         assert array("i", (tmp_path / f"train.{kind}").read_bytes()).tolist() == numbers
 
 

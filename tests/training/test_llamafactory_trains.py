@@ -49,8 +49,9 @@ def save(project, recipe) -> None:
 
 def trained(project, capsys, *words: str) -> tuple[Path, dict]:
     code = run(project, "train", "deck", "--engine", "llamafactory", "--json", *words)
-    said = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert code == 0, said
+    told = capsys.readouterr()
+    assert code == 0, told
+    said = json.loads(told.out.splitlines()[-1])
     return project.jobs / said["job"], said
 
 
@@ -140,6 +141,19 @@ def test_a_moved_project_goes_on(deck, tiny_recipe, capsys, tmp_path):
     assert status.read(moved / "jobs" / job.name).state == "finished"
 
 
+def test_packed_samples_see_only_themselves(deck, tiny_recipe, capsys, metrics):
+    changes = {"num_train_epochs": 1, "bf16": False, "fp16": False, "logging_steps": 1, "warmup_ratio": 0.5}
+    batch = {"per_device_train_batch_size": 1, "gradient_accumulation_steps": 100, "learning_rate": 1e-6}
+    losses = []
+    for packing in (False, True):
+        save(deck, tiny_recipe(**changes, **batch, packing=packing, cutoff_len=128))
+        job, said = trained(deck, capsys, "--follow")
+        assert said["plan"]["steps"] == 1
+        losses.append(metrics(job)[0]["loss"])
+    # The whole deck in one step: the same mean, whoever shares a row with whom.
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
 def test_two_processes_see_the_samples_of_one(deck, capsys, metrics):
     one, _said = trained(deck, capsys, "--follow")
     two, _said = trained(deck, capsys, "--follow", "--num-processes", "2")
@@ -153,7 +167,8 @@ def test_what_it_trained_is_exported_with_the_template_that_trained(deck, capsys
     assert (job / "chat_template.jinja").read_text() == (tiny_llama / "chat_template.jinja").read_text()
     code = run(deck, "export", job.name, "--quant", "q8_0", "-o", "card-reader", "-q")
     assert code == 0, capsys.readouterr().err
-    assert (deck.models / "card-reader" / "proof.json").is_file()
+    made = deck.models / "card-reader"
+    assert (made / "release.json").is_file(), sorted(made.iterdir())
 
 
 def test_a_continued_run_stays_with_its_engine(deck, capsys, metrics):
@@ -163,3 +178,21 @@ def test_a_continued_run_stays_with_its_engine(deck, capsys, metrics):
     after = resolve(deck, "-1")
     assert "engine: llamafactory" in (after / "job.yaml").read_text()
     assert metrics(after)[0]["loss"] < before[0]
+
+
+@pytest.mark.skipif(
+    "TAROT_TEST_ENGINE_INSTALL" not in os.environ,
+    reason="TAROT_TEST_ENGINE_INSTALL does not say where PyTorch comes from ('default': pip's own index)",
+)
+def test_it_is_installed_from_the_index_and_trains(deck, capsys, monkeypatch, tmp_path):
+    monkeypatch.delenv(VARIABLE)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
+    index = os.environ["TAROT_TEST_ENGINE_INSTALL"]
+    assert main(["engines", "install", "--torch-index", index, "--yes", "--quiet"]) == 0
+    assert main(["engines", "check", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert found["version"] == "0.9.5" and found["ours"]
+    job, said = trained(deck, capsys, "--follow")
+    assert said["state"] == "finished" and (job / "training_loss.png").is_file()
+    assert main(["engines", "remove", "--yes", "--quiet"]) == 0
+    assert not list((tmp_path / "share" / "tarot-tui" / "engines").iterdir())

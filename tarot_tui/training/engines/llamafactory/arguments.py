@@ -34,8 +34,9 @@ def unsupported(project: Project, recipe: Recipe) -> list[str]:
     data = recipe.model_copy(update={"val_size": 0.0})
     found = translate(project, data, "fp32", Path()).findings
     keys = [one.evidence for one in found if one.id == "llamafactory.unsupported"]
-    # Rows are put together where it tokenises, which is done here.
-    keys += [key for key in ("packing", "neat_packing") if getattr(recipe, key, False)]
+    if recipe.packed and recipe.flash_attn == "fa2":
+        # There it goes by positions, and takes one row at a time.
+        keys += ["packing", "flash_attn"]
     return [f"{key}: {one_line(shown(getattr(recipe, key)), 60)}" for key in keys]
 
 
@@ -84,7 +85,10 @@ def arguments(
         # A NaN must be seen, not averaged away.
         "logging_nan_inf_filter": False,
         "disable_tqdm": True,
+        "data_seed": recipe.seed,
         "plot_loss": plots,
+        # The rows are full already; this alone makes it keep the samples of a row apart.
+        "neat_packing": recipe.packed,
         "use_cpu": request["device"]["kind"] == "cpu",
     }
     if checkpoint:

@@ -19,6 +19,7 @@ from tarot_tui.training.engines.llamafactory.environments import NAME, Environme
 from tarot_tui.training.parallel import Layout
 from tarot_tui.training.plan import Plan, plan_in_child
 from tarot_tui.training.recipe import Recipe
+from tarot_tui.training.shape import shape_of
 
 _ALONE = Layout()
 #: Of the share by which an estimate may be wrong.
@@ -43,7 +44,7 @@ def adapted(plan: Plan, recipe: Recipe, environment: Environment) -> Plan:
     """The native engine's plan with what LLaMA-Factory does otherwise: it computes scores of every token."""
     rows = min(recipe.per_device_train_batch_size, max(plan.samples, 1))
     longest = min(plan.length["max"], recipe.cutoff_len)
-    vocabulary = memory.shape_of(Path(plan.base)).vocabulary
+    vocabulary = shape_of(Path(plan.base)).vocabulary
     width = 4 if plan.precision == "fp32" else 2
     more = max(0, rows * longest * vocabulary * (2 * width + 8) - plan.memory["logits"])
     parts = {

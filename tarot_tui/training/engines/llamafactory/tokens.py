@@ -13,26 +13,26 @@ import shutil
 from array import array
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tarot_tui.errors import Refused
 from tarot_tui.jobs import files
 from tarot_tui.locale import _
 from tarot_tui.project import Project
 from tarot_tui.training import child
+from tarot_tui.training.encode import IGNORED, Sample
 from tarot_tui.training.engines.llamafactory.arguments import TOKENS
 from tarot_tui.training.engines.llamafactory.environments import ask
+from tarot_tui.training.packing import items
+from tarot_tui.training.packing import tokens as tokens_of
 from tarot_tui.training.recipe import Recipe
-
-if TYPE_CHECKING:
-    from tarot_tui.training.encode import Sample
 
 #: Beside the tokens: what they were made of, and whether there are any to measure on.
 _FACTS = "tokens.json"
 #: Keys of a recipe that change nothing about its tokens are all but these.
 _MATTER = (
     "dataset", "eval_dataset", "val_size", "max_samples", "mix_strategy", "interleave_probs", "cutoff_len", "seed",
-    "mask_history", "train_on_prompt",
+    "mask_history", "train_on_prompt", "packing", "neat_packing",
 )  # fmt: skip
 #: A large dataset takes minutes to be written anew.
 _SECONDS = 3600
@@ -60,7 +60,7 @@ def provide(folder: Path, project: Project, recipe: Recipe, request: dict[str, A
     for place in (raw, part, folder / TOKENS):
         shutil.rmtree(place, ignore_errors=True)
     raw.mkdir()
-    _write(raw, "train", samples.train)
+    _write(raw, "train", items(recipe, samples.train))
     if samples.evaluation:
         _write(raw, "validation", samples.evaluation)
     ask(python, "tokens.py", _SECONDS, str(raw.absolute()), str(part.absolute()))
@@ -71,16 +71,21 @@ def provide(folder: Path, project: Project, recipe: Recipe, request: dict[str, A
     return measure
 
 
-def _write(folder: Path, split: str, samples: Sequence[Sample]) -> None:
+def _write(folder: Path, split: str, rows: Sequence[Sample | tuple[Sample, ...]]) -> None:
+    """``masks`` numbers the samples of a row from 1, so that each sees only itself."""
     with (
         open(folder / f"{split}.ids", "wb") as ids,
         open(folder / f"{split}.labels", "wb") as labels,
+        open(folder / f"{split}.masks", "wb") as masks,
         open(folder / f"{split}.lengths", "wb") as lengths,
     ):
-        for sample in samples:
-            array("i", sample.input_ids).tofile(ids)
-            array("i", sample.labels).tofile(labels)
-            array("i", [len(sample.input_ids)]).tofile(lengths)
+        for row in rows:
+            for number, sample in enumerate((row,) if isinstance(row, Sample) else row, 1):
+                array("i", sample.input_ids).tofile(ids)
+                # What comes first in a text is predicted by nothing; in a row it would be by the sample before.
+                array("i", [IGNORED, *sample.labels[1:]]).tofile(labels)
+                array("i", [number] * len(sample.input_ids)).tofile(masks)
+            array("i", [tokens_of(row)]).tofile(lengths)
 
 
 def _key(recipe: Recipe, request: dict[str, Any]) -> str:

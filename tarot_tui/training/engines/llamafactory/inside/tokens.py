@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def main(source: Path, target: Path) -> None:
-    """Write the splits of ``source`` (``<split>.ids``, ``.labels``, ``.lengths``: int32 in a row) as one dataset."""
+    """Write the splits of ``source`` (``<split>.ids``, ``.labels``, ``.masks``, ``.lengths``: int32 in a row) as one dataset."""
     import numpy
     from datasets import Dataset, DatasetDict
 
@@ -18,14 +18,9 @@ def main(source: Path, target: Path) -> None:
         if not (source / f"{split}.lengths").exists():
             continue
         ends = numpy.cumsum(read(split, "lengths"))[:-1]
-        ids = numpy.split(read(split, "ids"), ends)
-        labels = numpy.split(read(split, "labels"), ends)
+        columns = {"input_ids": "ids", "attention_mask": "masks", "labels": "labels"}
         splits[split] = Dataset.from_dict(
-            {
-                "input_ids": ids,
-                "attention_mask": [numpy.ones(len(one), dtype=numpy.int8) for one in ids],
-                "labels": labels,
-            }
+            {name: numpy.split(read(split, kind), ends) for name, kind in columns.items()}
         )
     DatasetDict(splits).save_to_disk(str(target))
     print(json.dumps({name: len(found) for name, found in splits.items()}))
