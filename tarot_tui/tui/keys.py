@@ -61,10 +61,9 @@ class Key:
 
 def readable(key: str) -> str:
     """A key as people read it: ``question_mark`` → ``?``."""
-    from textual.keys import key_to_character
+    from textual.keys import format_key
 
-    character = key_to_character(key)
-    return character if character and character.isprintable() and character != " " else key
+    return format_key(key)
 
 
 def named(key: str) -> str:
