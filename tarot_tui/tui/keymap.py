@@ -73,8 +73,12 @@ def load() -> tuple[dict[str, str], list[str]]:
         problem = _problem(where, wanted, known)
         if problem:
             problems.append(problem)
-        else:
-            keymap[where] = ",".join(keys.named(one.strip()) for one in wanted.split(","))
+            continue
+        meant = ",".join(keys.named(one.strip()) for one in wanted.split(","))
+        if (
+            meant != known[where].keys
+        ):  # a step may give a key of every step's another meaning; the user may not
+            keymap[where] = meant
     problems += _collisions(keymap)
     return keymap, problems
 
