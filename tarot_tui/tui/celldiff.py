@@ -12,10 +12,10 @@ replays recordings through a terminal emulator.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
-from itertools import islice
+from collections.abc import Iterator
 
 from tarot_tui.tui.cells import HALF, Row, worthwhile_move
+from tarot_tui.tui.pen import NO_LINK, Pen, Run
 
 _TOKENS = re.compile(
     r"\x1b\[(?P<row>\d+);(?P<column>\d+)H"
@@ -32,42 +32,8 @@ _HARMLESS = re.compile(
     r"\x1b\[\?(?:7|25|100[0-6]|1015|2004)[hl]|\x1b\[\?\d+\$p|\x1b\[[<>]\d*u"
     r"|\x1b\](?:9|52|22);[^\x07\x1b]*(?:\x07|\x1b\\)|\x07"
 )
-#: The parameters of OSC 8 that end a hyperlink. A link is part of a cell's look, behind an escape.
-_NO_LINK = ";"
 _OTHER_SCREEN = ("\x1b[?1049h", "\x1b[?1049l")
 _FRAME_START, _FRAME_END = "\x1b[?2026h", "\x1b[?2026l"
-#: So many unchanged cells between two changed ones are sent again rather than jumped over.
-_SHORT_GAP = 4
-
-
-@lru_cache(4096)
-def change_of_style(worn: str | None, wanted: str) -> str:
-    """The SGR parameters that lead from one style to another; both as parameters since a reset, None: unknown.
-
-    Colours are most of what styles cost, so one that stays is not sent again. Attributes can only be added one by
-    one; to lose any, everything is reset first.
-    """
-    if worn is None or wanted == "":
-        return f"0;{wanted}" if wanted else ""
-    before, after = _parts(worn), _parts(wanted)
-    if not before.keys() <= after.keys():
-        return f"0;{wanted}"
-    return ";".join(value for key, value in after.items() if before.get(key) != value)
-
-
-def _parts(style: str) -> dict[str, str]:
-    # {"38": the foreground, "48": the background, other parameters by themselves}
-    numbers = iter(style.split(";") if style else ())
-    parts: dict[str, str] = {}
-    for number in numbers:
-        if number in ("38", "48"):
-            kind = next(numbers, "5")
-            parts[number] = ";".join([number, kind, *islice(numbers, 3 if kind == "2" else 1)])
-        elif number.isdigit() and 30 <= int(number) % 60 <= 49:
-            parts["38" if int(number) % 60 < 40 else "48"] = number
-        else:
-            parts[number] = number
-    return parts
 
 
 class CellDiff:
@@ -75,8 +41,7 @@ class CellDiff:
 
     def __init__(self, width: int, height: int) -> None:
         self._style = ""  # what Textual asked for, as SGR parameters since the last reset
-        self._link = _NO_LINK
-        self._linked = _NO_LINK  # what the terminal has now
+        self._link = NO_LINK
         self._framed = False  # the terminal understands synchronised output
         self._drawing = False  # between the start of a frame and its end
         self._out: list[str] = []
@@ -90,8 +55,7 @@ class CellDiff:
         self._dirty: set[int] = set()
         self._x = self._y = 0  # where Textual believes the cursor to be
         self._lost = True  # … which counts only from its first move on, and until a control we do not know
-        self._at: tuple[int, int] | None = None  # where the terminal has it; None: unknown
-        self._worn: str | None = None  # what the terminal wears now, as SGR parameters; None: unknown
+        self._pen = Pen(width, self._between)
 
     def squeeze(self, data: str) -> str:
         """What to send now that Textual has sent ``data``."""
@@ -145,7 +109,7 @@ class CellDiff:
         for row in self._shown:
             row.forget()
         self._dirty = set(range(self.size[1]))
-        self._at = self._worn = None
+        self._pen.at = self._pen.worn = None
 
     def _restyle(self, sgr: str) -> None:
         if sgr in ("", "0"):
@@ -156,9 +120,9 @@ class CellDiff:
             self._style = f"{self._style};{sgr}" if self._style else sgr
 
     def _text(self, text: str) -> None:
-        look = self._style if self._link == _NO_LINK else f"{self._style}\x1b{self._link}"
+        look = self._style if self._link == NO_LINK else f"{self._style}\x1b{self._link}"
         if self._lost:
-            self._wear(look)
+            self._pen.wear(look, self._out)
             self._out.append(text)
         elif self._x < self.size[0]:
             self._x = self._wanted[self._y].put(self._x, text, look)
@@ -181,76 +145,58 @@ class CellDiff:
         self._dirty = {y for y in self._dirty if wanted[y] != shown[y]}
         if self._dirty:
             self._move_rows()
+        runs: list[Run] = []
+        cells = 0
         for y in sorted(self._dirty):
-            self._paint_row(y)
+            for run in self._changes(y):
+                runs.append(run)
+                cells += run.end - run.x
             self._dirty.discard(y)
-            if limit is not None and sum(map(len, self._out)) >= limit:
+            if limit is not None and cells >= limit:
                 break
+        self._out += self._pen.write(runs)
         # A cell written outside a frame must not inherit the last colours.
-        if self._out and (self._worn or self._linked != _NO_LINK):
-            self._wear("")
-        self._go(self._x, self._y)
+        if self._out and (self._pen.worn or self._pen.linked != NO_LINK):
+            self._pen.wear("", self._out)
+        self._pen.go(self._x, self._y, self._out)
 
-    def _paint_row(self, y: int) -> None:
+    def _changes(self, y: int) -> Iterator[Run]:
+        # What differs in a row, which counts as sent by that.
         wanted, shown, width = self._wanted[y], self._shown[y], self.size[0]
+        run: Run | None = None
         for x, (piece, look) in enumerate(zip(wanted.text, wanted.look, strict=True)):
             if not piece:  # unknown to the app itself, or painted with its first half
                 continue
             cells = 2 if x + 1 < width and wanted.text[x + 1] == HALF else 1
             if shown.has(x, piece, look, cells):
                 continue
-            self._go(x, y)
-            self._wear(look)
-            self._out.append(piece)
             shown.set(x, piece, look, cells)
-            # Terminals disagree about joined emoji, and about what follows the last column.
-            certain = len(piece) == 1 and x + cells < width
-            self._at = (x + cells, y) if certain else None
+            if run is None or run.end != x or run.look != look:
+                if run:
+                    yield run
+                run = Run(y, x, look)
+            run.pieces.append((piece, cells))
+            run.end = x + cells
+        if run:
+            yield run
+
+    def _between(self, y: int, start: int, end: int, look: str) -> str | None:
+        row = self._shown[y]
+        if None in row.text[start:end] or any(one != look for one in row.look[start:end]):
+            return None
+        return "".join(row.text[start:end])
 
     def _move_rows(self) -> None:
         move = worthwhile_move(self._wanted, self._shown, sorted(self._dirty))
         if not move:
             return
-        self._wear("")
+        self._pen.wear("", self._out)
         # Deleting and inserting lines between margins is understood by every terminal since the VT102.
         verb = f"{move.by}M" if move.by > 0 else f"{-move.by}L"
         self._out.append(f"\x1b[{move.top + 1};{move.bottom + 1}r\x1b[{move.top + 1}H\x1b[{verb}\x1b[r")
-        self._at = None
+        self._pen.at = None
         part = self._shown[move.top : move.bottom + 1]
         bare = [Row(self.size[0]) for _ in range(abs(move.by))]
         part = [*part[move.by :], *bare] if move.by > 0 else [*bare, *part[: move.by]]
         self._shown[move.top : move.bottom + 1] = part
         self._dirty |= set(range(move.top, move.bottom + 1))
-
-    def _wear(self, look: str) -> None:
-        style, _escape, link = look.partition("\x1b")
-        link = link or _NO_LINK
-        if self._linked != link:
-            self._out.append(f"\x1b]8;{link}\x1b\\")
-            self._linked = link
-        if self._worn != style:
-            self._out.append(f"\x1b[{change_of_style(self._worn, style)}m")
-            self._worn = style
-
-    def _go(self, x: int, y: int) -> None:
-        if self._at == (x, y):
-            return
-        same_row = self._at is not None and self._at[1] == y
-        if same_row and (between := self._short_gap(self._at[0], x, y)):
-            self._out.append(between)
-        elif (x, y) == (0, 0):
-            self._out.append("\x1b[H")
-        else:
-            # By column within a row, never by distance: it stays right where a terminal draws wider than we count.
-            self._out.append(f"\x1b[{x + 1}G" if same_row else f"\x1b[{y + 1};{x + 1}H")
-        self._at = (x, y)
-
-    def _short_gap(self, start: int, end: int, y: int) -> str:
-        # The cells from start to end as they are shown, where sending them again is cheaper than a jump.
-        if not 0 < end - start <= _SHORT_GAP or self._linked != _NO_LINK:
-            return ""
-        pieces, looks = self._shown[y].text[start:end], self._shown[y].look[start:end]
-        if None in pieces or any(look != self._worn for look in looks):
-            return ""
-        between = "".join(pieces)
-        return between if between.isascii() and len(between) == end - start else ""

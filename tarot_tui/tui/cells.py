@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from rich.cells import split_graphemes
 
@@ -15,6 +16,8 @@ HALF = ""
 _NARROW = re.compile("[\x20-\x7e\xa0-\xac\xae-\u02ff\u0370-\u0482\u2500-\u25fc\u2800-\u28ff]*")
 #: Bytes that moving rows costs by itself: setting the margins, the move, and taking the margins back.
 _COST_OF_MOVING = 24
+#: Bytes to get to a row, and to another cell of it.
+_ROW, _JUMP = 8, 5
 
 
 class Row:
@@ -82,12 +85,16 @@ class Row:
         """Know nothing about this row."""
         self.text = [None] * len(self.text)
 
-    def differing(self, other: Row) -> int:
-        """How many cells differ."""
-        if self == other:
+    def cost(self, shown: Row) -> int:
+        """About how many bytes it takes to make ``shown`` like this one."""
+        if self == shown:
             return 0
-        mine, others = zip(self.text, self.look, strict=True), zip(other.text, other.look, strict=True)
-        return sum(a != b for a, b in zip(mine, others, strict=True))
+        pairs = zip(self.text, self.look, shown.text, shown.look, strict=True)
+        changed = [
+            x for x, (text, look, old, old_look) in enumerate(pairs) if text != old or look != old_look
+        ]
+        jumps = sum(after - before > _JUMP for before, after in pairwise(changed))
+        return _ROW + len(changed) + _JUMP * jumps
 
 
 def _is_wide(piece: str | None) -> bool:
@@ -137,9 +144,9 @@ def _judged(wanted: Sequence[Row], shown: Sequence[Row], by: int) -> Move | None
     first, last = _longest_run(
         [0 <= y + by < len(shown) and wanted[y] == shown[y + by] for y in range(len(wanted))]
     )
-    saved = sum(wanted[y].differing(shown[y]) for y in range(first, last + 1))
+    saved = sum(wanted[y].cost(shown[y]) for y in range(first, last + 1))
     bared = range(last + 1, last + by + 1) if by > 0 else range(first + by, first)
-    lost = sum(len(wanted[y].text) - wanted[y].differing(shown[y]) for y in bared)
+    lost = sum(_ROW + len(wanted[y].text) - wanted[y].cost(shown[y]) for y in bared)
     if saved <= lost + _COST_OF_MOVING:
         return None
     return Move(min(first, first + by), max(last, last + by), by)

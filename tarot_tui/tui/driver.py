@@ -29,6 +29,8 @@ from tarot_tui.tui.stray import StrayOutput
 _X10_MOUSE = re.compile(rb"\x1b\[M[\x20-\xff]{3}", re.DOTALL)
 #: Seconds after which the whole screen is sent again, along with the next change; and when the terminal gets the focus.
 _RESYNC, _RESYNC_ON_FOCUS = 300.0, 60.0
+#: Seconds within which what is painted goes out as one frame, and for how long after a key it does not wait for that.
+_TOGETHER, _HURRY = 0.03, 0.5
 #: Seconds that a terminal which takes nothing at all may hold up quitting.
 _LAST_WORDS = 0.3
 
@@ -61,6 +63,7 @@ class SlimDriver(LinuxDriver):
         self._outlet: Outlet | None = None
         self._forgotten = False
         self._synced = 0.0
+        self._hurried_until = 0.0
         self._stray = StrayOutput()
 
     def forget(self) -> None:
@@ -94,11 +97,16 @@ class SlimDriver(LinuxDriver):
                 self._diff.forget()
             return self._diff.take(limit)
 
+    def _patience(self) -> float:
+        # What several widgets paint at the same tick is one frame; the answer to a key waits for nothing.
+        return 0.0 if time.monotonic() < self._hurried_until else _TOGETHER
+
     def start_application_mode(self) -> None:
         """Take the terminal; a polite end (SIGTERM) gives it back."""
         self._diff = CellDiff(0, 0)
+        self._hurried_until = time.monotonic() + 2.0
         self._terminal = self._stray.divert()
-        self._outlet = Outlet(self._terminal, self._take)
+        self._outlet = Outlet(self._terminal, self._take, self._patience)
         super().start_application_mode()
         if (
             self._writer_thread
@@ -143,6 +151,9 @@ class SlimDriver(LinuxDriver):
             self.write("\x1b[?1006l\x1b[?1002l\x1b[?1000l")
 
     def process_message(self, message: Message) -> None:
+        """Pass on what the terminal reports."""
+        if isinstance(message, events.InputEvent | events.Paste):
+            self._hurried_until = time.monotonic() + _HURRY
         # Whatever was written over the screen while nobody looked, we know nothing of it.
         if isinstance(message, events.AppFocus) and time.monotonic() - self._synced > _RESYNC_ON_FOCUS:
             self.resync()

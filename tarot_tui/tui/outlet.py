@@ -73,10 +73,17 @@ class Outlet:
 
     ``take(limit)`` is asked whenever :meth:`wake` was called and the link can take more, and again until it has
     nothing: so on a slow link what is sent is always the newest, and nobody who calls :meth:`wake` ever waits.
+    ``patience()``: seconds to wait for more before what there is gets sent, as one frame.
     """
 
-    def __init__(self, file: int, take: Callable[[int | None], str]) -> None:
+    def __init__(
+        self,
+        file: int,
+        take: Callable[[int | None], str],
+        patience: Callable[[], float] = lambda: 0.0,
+    ) -> None:
         self.pace = Pace()
+        self._patience = patience
         self._file = file
         self._take = take
         self._woken = threading.Event()
@@ -103,6 +110,8 @@ class Outlet:
         try:
             while not self._last:
                 self._woken.wait()
+                if (pause := self._patience()) and not self._last:
+                    time.sleep(pause)
                 self._woken.clear()
                 self._send_all()
         except OSError:

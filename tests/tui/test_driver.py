@@ -6,8 +6,9 @@ from pathlib import Path
 import pyte
 import pytest
 
-from tarot_tui.tui.celldiff import CellDiff, change_of_style
+from tarot_tui.tui.celldiff import CellDiff
 from tarot_tui.tui.driver import SlimDriver, driver_class
+from tarot_tui.tui.pen import change_of_style
 
 APP = Path(__file__).with_name("scribble_app.py")
 
