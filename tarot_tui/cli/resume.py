@@ -5,14 +5,18 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tarot_tui.cli.output import emit, project_of, say
+from tarot_tui.cli.parallel import invite
 from tarot_tui.cli.train import set_option
 from tarot_tui.cli.watch import run_help
 from tarot_tui.errors import BadInput
 from tarot_tui.locale import _
 from tarot_tui.project import Project
+
+if TYPE_CHECKING:
+    from tarot_tui.training.parallel import Layout
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -32,7 +36,11 @@ def run(args: Namespace) -> int:
     control.check_resumable(folder)
     changed = _take_changes(args, project, folder)
     found = control.resume(folder)
-    say(args, _("{name} goes on; watch it with: tarot-tui watch {name}").format(name=folder.name))
+    if found.state == "queued":
+        say(args, _("{name} waits in Slurm again. {reason}").format(name=folder.name, reason=found.reason))
+    else:
+        say(args, _("{name} goes on; watch it with: tarot-tui watch {name}").format(name=folder.name))
+        invite(args, folder, _parallel(folder))
     code = 0
     if args.follow:
         found = follow.follow(folder, on_line=lambda line: say(args, line))
@@ -41,6 +49,16 @@ def run(args: Namespace) -> int:
     if args.json:
         emit({"name": folder.name, "state": found.state, "attempt": found.attempt, "changed": changed})
     return code
+
+
+def _parallel(folder: Path) -> Layout:
+    """On how many machines the run goes on; those of a job of Slurm's need no invitation."""
+    from tarot_tui.jobs.slurm import is_slurms
+    from tarot_tui.jobs.spec import read_spec
+    from tarot_tui.training.parallel import Layout, layout
+
+    told = (read_spec(folder).get("request") or {}).get("parallel")
+    return layout(**told) if isinstance(told, dict) and not is_slurms(folder) else Layout()
 
 
 def _take_changes(args: Namespace, project: Project, folder: Path) -> list[dict[str, Any]]:

@@ -8,7 +8,17 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from tarot_tui.cli.output import emit, project_of, say
-from tarot_tui.cli.parallel import invite, join, join_options, layout_of, parallel_options
+from tarot_tui.cli.parallel import (
+    file_lines,
+    gpu_findings,
+    invite,
+    join,
+    join_options,
+    layout_of,
+    parallel_options,
+    slurm_asked,
+    slurm_options,
+)
 from tarot_tui.cli.plan_text import mending, plan_lines, typed, wrapped
 from tarot_tui.errors import Refused
 from tarot_tui.locale import _
@@ -53,6 +63,11 @@ def start_options(parser: ArgumentParser) -> None:
     parser.set_defaults(command=parser.prog)
     parser.add_argument("--dry-run", action="store_true", help=_("print the plan and start nothing"))
     parser.add_argument(
+        "--probe",
+        action="store_true",
+        help=_("take a few real steps first, to measure memory and time; ctrl-c stops that"),
+    )
+    parser.add_argument(
         "--no-download", action="store_true", help=_("plan only with a base model that is on this machine")
     )
     parser.add_argument("--follow", action="store_true", help=_("stay and print the log until it ends"))
@@ -68,6 +83,7 @@ def start_options(parser: ArgumentParser) -> None:
         help=_("what trains: ours, or LLaMA-Factory in its own environment (default: the run's, or ours)"),
     )
     parallel_options(parser)
+    slurm_options(parser)
 
 
 def run(args: Namespace) -> int:
@@ -89,18 +105,47 @@ def plan_and_start(
     """
     from tarot_tui.training.base import only_local
     from tarot_tui.training.engines.choice import plan_with
+    from tarot_tui.training.launch import judged
 
     args.engine = args.engine or engine
+    parallel, busy = layout_of(args), gpu_findings(args, project)
     with only_local() if args.no_download else nullcontext():
-        plan = with_export(plan_with(args.engine, project, recipe, lambda line: say(args, line)))
+        plan = plan_with(args.engine, project, recipe, lambda line: say(args, line))
+        plan = with_export(_probed(args, project, recipe, plan) if args.probe else plan)
     if args.queue or args.after:
         plan = plan.once_free()
-    say(args, *plan_lines(recipe, plan), *mending(args, [*plan.findings, *_reapers(args)]))
+    if args.slurm:
+        plan = _for_slurm(args, plan)
+    plan = judged(project, recipe, plan, parallel)
+    doubts = [*plan.findings, *busy, *([] if args.slurm else _reapers(args))]
+    say(args, *plan_lines(recipe, plan), *mending(args, doubts))
+    if args.show_files:
+        say(args, *file_lines(project, recipe, parallel, cpu=plan.device["kind"] == "cpu"))
     if args.dry_run:
         if args.json:
             emit(plan.as_dict())
         return Refused.exit_code if plan.refused else 0
     return _start(args, project, recipe, plan, name)
+
+
+def _for_slurm(args: Namespace, plan: Plan) -> Plan:
+    from tarot_tui.errors import BadInput
+    from tarot_tui.training.slurm import elsewhere
+
+    if args.queue or args.after or args.engine != "native":
+        raise BadInput(_("--slurm has a queue of its own, and runs the native engine."))
+    return elsewhere(plan, slurm_asked(args))
+
+
+def _probed(args: Namespace, project: Project, recipe: Recipe, plan: Plan) -> Plan:
+    """The plan again, once a few steps were measured. Raises Refused when they do not fit."""
+    from tarot_tui.training.plan import plan_in_child
+    from tarot_tui.training.probe import measure
+
+    if args.engine != "native":
+        raise Refused(_("Only the native engine can be measured: leave --probe or --engine away."))
+    measure(project, recipe, plan, lambda line: say(args, line))
+    return plan_in_child(project, recipe)
 
 
 def with_export(plan: Plan) -> Plan:
@@ -142,6 +187,8 @@ def _start(args: Namespace, project: Project, recipe: Recipe, plan: Plan, name: 
     if args.queue or args.after:
         return _enqueue(args, project, recipe, plan, name)
     parallel = layout_of(args)
+    if args.slurm:
+        return _submit(args, project, recipe, plan, name)
     job = make_with(args.engine, project, recipe, plan, name, parallel)
     start(job)
     say(args, "", _("Training as {job}. It goes on when this terminal is closed.").format(job=job.name))
@@ -156,6 +203,28 @@ def _start(args: Namespace, project: Project, recipe: Recipe, plan: Plan, name: 
     ended = follow(job, on_line=lambda line: say(args, line))
     if args.json:
         emit({"job": job.name, "state": ended.state, "reason": ended.reason, "plan": plan.as_dict()})
+    say(args, closing_words(job, ended))
+    return exit_code(ended)
+
+
+def _submit(args: Namespace, project: Project, recipe: Recipe, plan: Plan, name: str) -> int:
+    from tarot_tui.jobs import slurm
+    from tarot_tui.jobs.follow import closing_words, exit_code, follow
+    from tarot_tui.training.slurm import make
+
+    job = make(project, recipe, plan, name, layout_of(args), slurm_asked(args))
+    taken = slurm.submit(job)
+    said = _("{job} is job {id} of Slurm, which starts it in its turn; the script is {file}.")
+    say(args, "", said.format(job=job.name, id=taken, file=job / slurm.SCRIPT))
+    say(args, "  tarot-tui watch " + job.name, "  tarot-tui stop " + job.name)
+    ended = follow(job, on_line=lambda line: say(args, line)) if args.follow else None
+    if args.json:
+        state = ended.state if ended else "queued"
+        emit({"job": job.name, "state": state, "slurm": taken, "plan": plan.as_dict()})
+    elif args.quiet:
+        print(job.name)
+    if ended is None:
+        return 0
     say(args, closing_words(job, ended))
     return exit_code(ended)
 

@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 
 from tarot_tui.errors import Refused
-from tarot_tui.jobs import files, identity, launch, status
+from tarot_tui.jobs import files, identity, launch, slurm, status
 from tarot_tui.jobs.foreign import is_foreign
 from tarot_tui.jobs.spec import kind_of
 from tarot_tui.jobs.status import Status
@@ -23,10 +23,13 @@ def request(folder: Path, verb: str) -> None:
         raise ValueError(verb)
     _refuse_foreign(folder)
     found = status.read(folder)
-    if not found.alive:
+    waits = found.state == "queued" and found.cause == "slurm"
+    if not found.alive and not (waits and verb != "save"):
         raise Refused(_("{job} is not running; it is {state}.").format(job=folder.name, state=named(found)))
     with launch.refused_to_readers(folder):
-        if found.supervised:
+        if found.cause == "slurm" and verb != "save":
+            slurm.cancel(folder)
+        elif found.supervised:
             (folder / files.request_file(verb)).touch()
         elif verb == "kill":
             identity.send_signal(found.worker, signal.SIGKILL, group=True)
@@ -37,9 +40,12 @@ def request(folder: Path, verb: str) -> None:
 def resume(folder: Path) -> Status:
     """Start the job again where it left off, or take an unsupervised worker under supervision.
 
-    Raises Refused for a job that is finished or running.
+    What Slurm ran is submitted to it again. Raises Refused for a job that is finished, running or waiting in Slurm.
     """
     check_resumable(folder)
+    if slurm.is_slurms(folder):
+        slurm.submit(folder)
+        return status.read(folder)
     return launch.start(folder)
 
 

@@ -40,7 +40,7 @@ def detach() -> Launcher:
     os.setsid()
     os.umask(0o077)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    _adopt_orphans()
+    stay_with_orphans()
     return Launcher(writing)
 
 
@@ -62,7 +62,7 @@ def unlock(handle: int) -> None:
     os.close(handle)
 
 
-def _adopt_orphans() -> None:
-    # Ranks whose launcher died would become children of init, out of our sight and still on the GPU.
+def stay_with_orphans() -> None:
+    """Become the parent of ranks whose launcher died: init would have them out of our sight and still on the GPU."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

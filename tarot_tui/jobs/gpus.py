@@ -25,6 +25,11 @@ def free(project: Project, count: int) -> list[str] | None:
     return found[:count] if len(found) >= count else None
 
 
+def busy(project: Project) -> set[str]:
+    """The indices of the GPUs that somebody uses, as far as can be seen."""
+    return claimed(project) | {str(gpu.get("index")) for gpu in _readings() if not is_idle(gpu)}
+
+
 def is_idle(gpu: dict[str, Any]) -> bool:
     """Whether a reading (:func:`tarot_tui.jobs.hardware.sample`) shows a GPU that nobody uses; in doubt not."""
     used, total = gpu.get("mem_used"), gpu.get("mem_total")

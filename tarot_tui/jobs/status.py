@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from tarot_tui.jobs import files
+from tarot_tui.jobs import files, slurm
 from tarot_tui.jobs.identity import Identity, from_dict, is_alive, rebooted_since
 from tarot_tui.locale import _
 from tarot_tui.text import duration, one_line
@@ -76,8 +76,16 @@ def read(folder: Path) -> Status:
     """The job's status. Never raises: a missing file is ``queued``, a damaged one ``lost``.
 
     On this machine a job whose supervisor is gone is ``lost``, or, while its worker lives, goes on unsupervised.
-    The heartbeat decides only where processes cannot be seen: another machine or container.
+    The heartbeat decides only where processes cannot be seen: another machine or container. Of a job that waits in
+    Slurm, Slurm says how it is.
     """
+    found = _seen(folder)
+    if found.alive or found.state == "finished" or not slurm.is_slurms(folder):
+        return found
+    return slurm.judged(found, folder)
+
+
+def _seen(folder: Path) -> Status:
     status = _stored(folder)
     if not status.alive:
         return status

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from tarot_tui.jobs import files, hardware, identity, ranks, retry, status
 from tarot_tui.jobs.alerts import alarms_of
 from tarot_tui.jobs.cgroup import oom_kills
 from tarot_tui.jobs.classify import Ending, Verdict, classify
-from tarot_tui.jobs.daemon import detach, lock, unlock
+from tarot_tui.jobs.daemon import detach, lock, stay_with_orphans, unlock
 from tarot_tui.jobs.launch import BUSY
 from tarot_tui.jobs.log import last_lines
 from tarot_tui.jobs.machine import Machine
@@ -44,6 +45,9 @@ _LAST_WORD_SECONDS = 120
 #: Seconds that a supervisor may take from its last word to its end.
 _LETTING_GO = 3.0
 
+#: The cause of a stop that the machine or its batch system asked for, and nobody else.
+TOLD_TO_END = "told_to_end"
+
 _FOLDER = Path()  # the working directory, wherever it may be moved to
 
 
@@ -62,7 +66,7 @@ class Supervisor:
         self._trainer = Trainer(_FOLDER / files.METRICS)
         self._progress = Progress()
         self._written = float("-inf")
-        self._told_to_end = False
+        self._told_to_end = self._by_machine = False
         self._oom_kills = oom_kills()
         self._alarms = alarms_of(place)
 
@@ -229,6 +233,7 @@ class Supervisor:
                 self._carry_out(verb)
                 request.unlink(missing_ok=True)
         if self._told_to_end:
+            self._by_machine |= not self._stopping.asked
             self._machine.ask_all("stop")
             self._carry_out("stop")
         if self._machine.left_alone():
@@ -301,6 +306,11 @@ class Supervisor:
         return self._machine.verdict(classify(ending))
 
     def _with_last_word(self, verdict: Verdict) -> Verdict:
+        if verdict.state == "stopped" and self._by_machine:
+            said = _(
+                "The machine or its batch system told it to end; its work is saved, resume goes on from there."
+            )
+            return Verdict("stopped", TOLD_TO_END, said)
         if verdict.state != "failed":
             return verdict
         # The folder as it is called now: it may have been moved.
@@ -366,20 +376,30 @@ def _more(now: int | None, before: int | None) -> int | None:
 
 
 def main(argv: list[str]) -> int:
-    """Supervise the job folder ``argv[0]``; returns 0 when its worker was seen to its end."""
+    """Supervise the job folder ``argv[0]`` out of sight; returns 0 when its worker was seen to its end."""
     place = Path(argv[0]).absolute()
     launcher = detach()
+    return _supervise(place, launcher.tell)
+
+
+def stay(place: Path) -> int:
+    """The same in this process and its session, for a batch system that takes what ends to be over."""
+    stay_with_orphans()
+    return _supervise(place.absolute(), lambda code: None)
+
+
+def _supervise(place: Path, tell: Callable[[int], None]) -> int:
     os.chdir(place)
     handle = _take()
     if handle is None:
-        launcher.tell(BUSY)
+        tell(BUSY)
         return BUSY
     try:
         supervisor = Supervisor(place)
         supervisor.begin()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, supervisor.on_signal)
-        launcher.tell(0)
+        tell(0)
         supervisor.run()
     finally:
         unlock(handle)

@@ -45,12 +45,18 @@ def launch(
 
 
 def make_job(
-    project: Project, recipe: Recipe, plan: Plan, slug: str | None = None, parallel: Layout = _ALONE
+    project: Project,
+    recipe: Recipe,
+    plan: Plan,
+    slug: str | None = None,
+    parallel: Layout = _ALONE,
+    devices: list[Device] | None = None,
 ) -> Path:
     """The job's folder, ready to start: ``job.yaml``, ``recipe.yaml``, and :func:`.launch_files`.
 
     Its ``request`` holds every key of the recipe, from the plan ``base`` (the model's folder), ``base_fingerprint``,
     ``adapter_sha256``, ``dataset_sha256``, ``device``, ``precision`` and ``steps``, and ``parallel`` (see :class:`.parallel.Layout`).
+    devices: to run on, instead of the idlest.
     Raises Refused when the plan has errors or there are too few GPUs, BadInput when a step cannot be divided.
     """
     plan = judged(project, recipe, plan, parallel)
@@ -60,7 +66,10 @@ def make_job(
         raise Refused(_("Not started: {reason}").format(reason=worst.text) + fix)
     shared(recipe, parallel.num_processes)
     files = launch_files(project, recipe, parallel, cpu=plan.device["kind"] == "cpu")
-    known = ("base", "base_fingerprint", "adapter_sha256", "dataset_sha256", "device", "precision", "steps")
+    known = (
+        *("base", "base_fingerprint", "adapter_sha256", "dataset_sha256"),
+        *("device", "precision", "steps", "memory"),
+    )
     request = recipe.model_dump() | {name: getattr(plan, name) for name in known}
     name = slug or "-".join(recipe.dataset)
     folder = create(
@@ -69,7 +78,7 @@ def make_job(
         name,
         command(parallel),
         request | {"parallel": parallel.as_dict()},
-        environment(_devices(plan, parallel)),
+        environment(devices or _devices(plan, parallel)),
         total=plan.steps,
         **retries(recipe, plan.device["kind"], plan.length, plan.steps, parallel.num_processes),
         title=_("train {name}").format(name=name),

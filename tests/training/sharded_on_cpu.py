@@ -11,7 +11,7 @@ from accelerate.state import PartialState
 from accelerate.utils import DistributedType
 from transformers import TrainingArguments
 
-from tarot_tui.training.engines import arguments, native
+from tarot_tui.training.engines import native
 
 
 def _fsdp() -> None:
@@ -26,12 +26,13 @@ def _fsdp() -> None:
 
 
 def _deepspeed() -> None:
-    class OverGloo(TrainingArguments):
-        def __post_init__(self) -> None:
-            self.use_cpu, self.ddp_backend = False, "gloo"
-            super().__post_init__()
+    begin = TrainingArguments.__post_init__
 
-    arguments.TrainingArguments = OverGloo
+    def init(self: TrainingArguments) -> None:
+        self.use_cpu, self.ddp_backend = False, "gloo"
+        begin(self)
+
+    TrainingArguments.__post_init__ = init
 
 
 if __name__ == "__main__":

@@ -19,7 +19,9 @@ def dense(base: nn.Module, dtype: torch.dtype) -> torch.Tensor:
     from bitsandbytes import functional
 
     if bits == 4:
-        return functional.dequantize_4bit(base.weight.data, base.weight.quant_state).to(dtype)
+        # FSDP makes the weight a plain parameter; the layer still knows how it was quantised.
+        state = getattr(base.weight, "quant_state", None) or base.quant_state
+        return functional.dequantize_4bit(base.weight.data, state).to(dtype)
     # bitsandbytes moves both from the weight to its state at the layer's own first forward pass, which is not ours.
     rows = base.state.CB if base.state.CB is not None else base.weight.data
     scales = base.state.SCB if base.state.SCB is not None else base.weight.SCB
