@@ -81,3 +81,17 @@ def test_without_a_login_curves_for_wandb_stay_in_the_runs_folder(tmp_path, monk
     prepare_report("wandb", tmp_path / "project" / "jobs" / "run")
     assert os.environ["WANDB_MODE"] == "offline" and os.environ["WANDB_PROJECT"] == "project"
     assert "wandb sync" in capsys.readouterr().out
+
+
+@pytest.mark.external
+@pytest.mark.parametrize(("tool", "left"), [("wandb", "wandb/*/*.wandb"), ("trackio", "../trackio/*.db")])
+def test_curves_go_to_the_other_tools_too_where_they_are_installed(
+    cards, tiny_recipe, train_here, monkeypatch, tmp_path, tool, left
+):
+    pytest.importorskip(tool)
+    monkeypatch.setenv("HOME", str(tmp_path))  # where nobody is logged in
+    monkeypatch.setenv("TRACKIO_DIR", str(cards.jobs / "trackio"))
+    recipe = tiny_recipe(report_to=tool, num_train_epochs=1)
+    job = make_job(cards, recipe, plan_in_child(cards, recipe), "curves")
+    train_here(job)
+    assert list(job.glob(left))
