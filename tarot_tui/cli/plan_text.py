@@ -50,12 +50,7 @@ def plan_lines(recipe: Recipe, plan: Plan) -> list[str]:
         (_("loss curve"), _("{count} points").format(count=plan.loss_points)),
         *([(_("measured"), _measured(recipe, plan))] if plan.evaluations else []),
         (_("checkpoints"), _checkpoints(recipe, plan)),
-        (
-            _("memory"),
-            _("{low} to {high}; {free} free").format(
-                low=size(plan.memory["low"]), high=size(plan.memory["high"]), free=size(plan.device["free"])
-            ),
-        ),
+        (_("memory"), _memory(plan)),
         ("", _parts(plan)),
         (
             _("disk"),
@@ -134,6 +129,15 @@ def _measured(recipe: Recipe, plan: Plan) -> str:
     return _("{count} times, every {every} steps and at the end").format(
         count=len(plan.evaluations), every=recipe.measuring_steps
     )
+
+
+def _memory(plan: Plan) -> str:
+    said = _("{low} to {high}; {free} free").format(
+        low=size(plan.memory["low"]), high=size(plan.memory["high"]), free=size(plan.device["free"])
+    )
+    if run := plan.memory.get("measured"):
+        said += "; " + _("measured in {run}").format(run=run)
+    return said
 
 
 def _parts(plan: Plan) -> str:

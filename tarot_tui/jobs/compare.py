@@ -12,7 +12,7 @@ from tarot_tui.jobs.look import metrics_of, status_of
 from tarot_tui.jobs.spec import read_spec
 
 #: Keys of a request that say where and by what a run was made, not what was asked for.
-_NOT_ASKED = {"project", "steps", "base", "parallel"}
+_NOT_ASKED = {"project", "steps", "base", "parallel", "memory"}
 #: Of a longer trainer log, in bytes, the older part is only sampled.
 _THIN_ABOVE = 8 << 20
 

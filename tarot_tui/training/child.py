@@ -10,7 +10,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tarot_tui.errors import BadInput, Refused, TarotError
@@ -32,8 +32,15 @@ def environment() -> dict[str, str]:
     return os.environ | {"TAROT_TUI_LANG": language(), "TRANSFORMERS_VERBOSITY": "error"}
 
 
-def ask(module: str, request: dict[str, Any], failed: str, say: Say = lambda _line: None) -> Any:
-    """What the :func:`serve` of ``module`` makes of ``request``. ``say`` is told of whatever takes long.
+def ask(
+    module: str,
+    request: dict[str, Any],
+    failed: str,
+    say: Say = lambda _line: None,
+    more: Mapping[str, str] | None = None,
+) -> Any:
+    """What the :func:`serve` of ``module`` makes of ``request``. ``say`` is told of whatever takes long; ``more`` is set in
+    its environment.
 
     Raises what was raised there, and TarotError with ``failed`` and its ``{reason}`` when the child died.
     """
@@ -45,7 +52,7 @@ def ask(module: str, request: dict[str, Any], failed: str, say: Say = lambda _li
         text=True,
         encoding="utf-8",
         errors="replace",
-        env=environment(),
+        env=environment() | dict(more or {}),
     ) as process:
         try:
             process.stdin.write(json.dumps(request) + "\n")
@@ -78,14 +85,16 @@ def understood(line: str | bytes, say: Say = lambda _line: None) -> Any:
 def serve(make: Callable[[dict[str, Any], Say], Any]) -> None:
     """The child's side: answer each request on stdin with what ``make`` makes of it, until there are no more."""
 
-    def tell(**facts: Any) -> None:
-        print(json.dumps(facts, ensure_ascii=False), flush=True)
-
     for line in sys.stdin:
         try:
-            tell(result=make(json.loads(line), lambda words: tell(say=words)))
+            answer(result=make(json.loads(line), lambda words: answer(say=words)))
         except TarotError as error:
-            tell(error=type(error).__name__, text=str(error))
+            answer(error=type(error).__name__, text=str(error))
+
+
+def answer(**facts: Any) -> None:
+    """The child's side: one line."""
+    print(json.dumps(facts, ensure_ascii=False), flush=True)
 
 
 def hide_torch() -> None:

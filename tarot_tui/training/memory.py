@@ -8,35 +8,30 @@ The parts, in bytes:
 - ``trainable``, ``gradients``: what is learned, and its gradients, in fp32 (``pure_bf16``: in 16 bits).
 - ``optimizer``: the two moments of Adam in the same precision (together 16 bytes a weight in fp32, as in ZeRO,
   arXiv:1910.02054, §3.1), in 8 bits with a constant a block of 256 (arXiv:2110.02861), or none.
-- ``activations``: what the backward pass needs, kept for every layer, or with gradient checkpointing only each
+- ``activations``, ``logits``: see :mod:`.activations`. Kept for every layer, or with gradient checkpointing only each
   layer's input and one layer whole (Chen et al., arXiv:1604.06174). Attention that writes out its matrix adds heads ×
   length² a layer (Korthikanti et al., arXiv:2205.05198, §4.1); torch's SDPA and FlashAttention (arXiv:2205.14135) do not.
-- ``logits``: scores over the whole vocabulary for the positions that have a label (:mod:`.engines.batches`): those in
-  the model's precision and their gradient, and two of fp32 at a time (copy, log-softmax, gradient).
 - ``context``: the interpreter with torch and its libraries, or the CUDA context with its workspaces.
 """
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-from tarot_tui.training.base import weights
+from tarot_tui.training.activations import Batch, Ways, kept, largest_batch, scores, ways_of
 from tarot_tui.training.device import Device, Precision
-from tarot_tui.training.encode import Sample
+from tarot_tui.training.packing import Item
 from tarot_tui.training.recipe import Recipe
+from tarot_tui.training.shape import Shape
 
 #: The estimate is right within this share, up or down, wherever it was measured (see tests/training/test_memory.py).
 BAND = 0.25
 
 _CONTEXT = {"cpu": 500_000_000, "cuda": 900_000_000}
-#: Share of the activations that glibc's malloc still holds at the peak when checkpointing has freed them; measured.
-_NOT_GIVEN_BACK = 0.4
-_WIDTH = {"bf16": 2, "fp16": 2, "fp32": 4}
+#: Bytes of a number.
+WIDTH = {"bf16": 2, "fp16": 2, "fp32": 4}
 #: Optimisers → numbers kept for each weight, and bytes of each (None: as the weights). Adafactor keeps one for each row
 #: and column, which is next to nothing (arXiv:1804.04235).
 _OPTIMISERS: dict[str, tuple[int, float | None]] = {
@@ -47,26 +42,6 @@ _OPTIMISERS: dict[str, tuple[int, float | None]] = {
     "adafactor": (0, None),
     "sgd": (0, None),
 }
-
-
-@dataclass(frozen=True)
-class Shape:
-    """A base model by its sizes: all ``parameters``, those in ``linear`` layers of blocks (module name → out, in) and
-    those of ``other`` modules (name → number), number of ``layers`` and attention ``heads``, ``hidden`` width,
-    ``queries`` and ``keys`` width, ``inner`` width of the MLP, ``vocabulary``, and the most ``positions`` of a text (0
-    when the configuration does not say)."""
-
-    parameters: int
-    linear: dict[str, tuple[int, int]]
-    other: dict[str, int]
-    layers: int
-    heads: int
-    hidden: int
-    queries: int
-    keys: int
-    inner: int
-    vocabulary: int
-    positions: int
 
 
 @dataclass(frozen=True)
@@ -122,36 +97,6 @@ class Memory:
         return {**asdict(self), "estimated": self.estimated, "low": self.low, "high": self.high}
 
 
-def shape_of(base: Path) -> Shape:
-    """The sizes of the model in ``base``, from ``config.json`` and the headers of its weights."""
-    config = json.loads((base / "config.json").read_text("utf-8"))
-    config = config.get("text_config") or config
-    tensors = {
-        name.removesuffix(".weight"): shape for path in weights(base) for name, shape in _header(path).items()
-    }
-    hidden = int(config.get("hidden_size") or 0)
-    heads = int(config.get("num_attention_heads") or 1)
-    width = int(config.get("head_dim") or hidden // heads)
-    linear = {
-        name: (shape[0], shape[1])
-        for name, shape in tensors.items()
-        if len(shape) == 2 and ".layers." in name and not name.endswith(".bias")
-    }
-    return Shape(
-        parameters=sum(math.prod(shape) for shape in tensors.values()),
-        linear=linear,
-        other={name: math.prod(shape) for name, shape in tensors.items() if name not in linear},
-        layers=int(config.get("num_hidden_layers") or 1),
-        heads=heads,
-        hidden=hidden,
-        queries=heads * width,
-        keys=int(config.get("num_key_value_heads") or heads) * width,
-        inner=int(config.get("intermediate_size") or 4 * hidden),
-        vocabulary=int(config.get("vocab_size") or 0),
-        positions=int(config.get("max_position_embeddings") or 0),
-    )
-
-
 def trainable(shape: Shape, recipe: Recipe) -> int:
     """Number of weights that are learned: all, or rank × (inputs + outputs) of every layer that LoRA is put beside.
 
@@ -176,36 +121,34 @@ def _whole(shape: Shape, module: str) -> int:
 
 
 def estimate(
-    shape: Shape, recipe: Recipe, samples: Sequence[Sample], precision: Precision, device: Device
+    shape: Shape, recipe: Recipe, drawn: Sequence[Item], precision: Precision, device: Device
 ) -> Memory:
-    """The peak: a batch that holds the longest sample, padded to it."""
-    longest = max((len(sample.input_ids) for sample in samples), default=0)
-    shortest_prompt = min((sample.prompt for sample in samples), default=0)
-    rows = min(recipe.per_device_train_batch_size, max(len(samples), 1))
-    labelled = max(longest - shortest_prompt, 0)
-    return of_batch(shape, recipe, rows, longest, labelled, precision, device)
+    """The peak of a training that draws from these samples (or packs of them): a batch of the longest."""
+    ways = ways_of(recipe)
+    return of_batch(shape, recipe, largest_batch(recipe, drawn, ways), ways, precision, device)
 
 
 def of_batch(
-    shape: Shape, recipe: Recipe, rows: int, length: int, labelled: int, precision: Precision, device: Device
+    shape: Shape, recipe: Recipe, batch: Batch, ways: Ways, precision: Precision, device: Device
 ) -> Memory:
-    """The peak for a batch of so many ``rows`` of ``length`` tokens, of which logits are computed for ``labelled``."""
+    """The peak of such a batch, computed in such ways."""
     count = trainable(shape, recipe)
-    width = 2 if recipe.pure_bf16 else 4
-    kept, each = _OPTIMISERS.get(recipe.optim, (2, None))
+    wide = 2 if recipe.pure_bf16 else 4
+    number, each = _OPTIMISERS.get(recipe.optim, (2, None))
+    width = WIDTH[precision]
     return Memory(
         weights=_weights(shape, recipe, precision),
-        trainable=count * width,
-        gradients=count * width,
-        optimizer=round(count * kept * (width if each is None else each)),
-        activations=rows * _activations(shape, recipe, length, precision, device),
-        logits=rows * labelled * shape.vocabulary * _logit_bytes(precision),
+        trainable=count * wide,
+        gradients=count * wide,
+        optimizer=round(count * number * (wide if each is None else each)),
+        activations=kept(shape, recipe, batch, ways, width, device.kind),
+        logits=scores(shape, batch, ways, width, device.kind),
         context=_CONTEXT[device.kind],
     )
 
 
 def _weights(shape: Shape, recipe: Recipe, precision: Precision) -> int:
-    width = _WIDTH[precision]
+    width = WIDTH[precision]
     packed = sum(out * inside for out, inside in shape.linear.values())
     if recipe.finetuning_type == "full":
         return 0 if recipe.pure_bf16 or precision == "fp32" else packed * width
@@ -214,41 +157,3 @@ def _weights(shape: Shape, recipe: Recipe, precision: Precision) -> int:
     if recipe.quantization_bit == 8:
         return (shape.parameters - packed) * width + packed
     return shape.parameters * width
-
-
-def _logit_bytes(precision: Precision) -> int:
-    width = _WIDTH[precision]
-    return 2 * width + 2 * 4
-
-
-def _activations(shape: Shape, recipe: Recipe, length: int, precision: Precision, device: Device) -> int:
-    """Bytes that a row of ``length`` tokens keeps for the backward pass, in all layers."""
-    width = _WIDTH[precision]
-    layer = length * _per_token(shape, recipe, width)
-    if recipe.flash_attn == "disabled":
-        # The scores' softmax in fp32, and what the values are weighted with.
-        layer += shape.heads * length * length * (4 + width)
-    if not recipe.gradient_checkpointing:
-        return layer * shape.layers
-    kept = width * shape.hidden * length * shape.layers + layer
-    return max(kept, round(_NOT_GIVEN_BACK * layer * shape.layers)) if device.kind == "cpu" else kept
-
-
-def _per_token(shape: Shape, recipe: Recipe, width: int) -> int:
-    """Bytes that one token keeps for the backward pass in one layer, attention's matrix apart."""
-    h, q, k, f = shape.hidden, shape.queries, shape.keys, shape.inner
-    # LoRA sees the input of a projection in fp32 too.
-    lora = 4 if recipe.finetuning_type == "lora" else 0
-    # RMSNorm twice: its input in fp32, normalised in fp32, and the result; residual sums.
-    norms = 2 * (4 * h + 4 * h + width * h)
-    # Projections see their input; rotary embedding; keys and values as wide as queries.
-    attention = 3 * lora * h + lora * q + width * (2 * (q + k) + (q + 2 * k) + 4 * q)
-    mlp = 2 * lora * h + lora * f + width * 4 * f
-    return norms + attention + mlp
-
-
-def _header(path: Path) -> dict[str, list[int]]:
-    """Name and shape of every tensor in a safetensors file."""
-    with open(path, "rb") as file:
-        header: dict[str, Any] = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-    return {name: entry["shape"] for name, entry in header.items() if name != "__metadata__"}

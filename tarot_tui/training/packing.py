@@ -8,8 +8,11 @@ from collections.abc import Sequence
 from tarot_tui.training.encode import Sample
 from tarot_tui.training.recipe import Recipe
 
+#: What a training draws: a sample, or several that are learned together.
+Item = Sample | tuple[Sample, ...]
 
-def items(recipe: Recipe, samples: Sequence[Sample]) -> list[Sample | tuple[Sample, ...]]:
+
+def items(recipe: Recipe, samples: Sequence[Sample]) -> list[Item]:
     """What the training draws from: with ``packing`` as many samples together as cutoff_len holds, else each alone."""
     if not recipe.packed:
         return list(samples)
@@ -17,22 +20,14 @@ def items(recipe: Recipe, samples: Sequence[Sample]) -> list[Sample | tuple[Samp
     return [tuple(samples[index] for index in pack) for pack in packs]
 
 
-def tokens(item: Sample | tuple[Sample, ...]) -> int:
+def samples_of(item: Item) -> tuple[Sample, ...]:
+    """The samples of an item, one or more."""
+    return (item,) if isinstance(item, Sample) else item
+
+
+def tokens(item: Item) -> int:
     """Tokens of all samples of an item."""
-    return sum(len(sample.input_ids) for sample in ((item,) if isinstance(item, Sample) else item))
-
-
-def joined(item: Sample | tuple[Sample, ...]) -> Sample:
-    """An item as one long sample, to estimate its memory by: learned from the earliest token that any of it is."""
-    several = (item,) if isinstance(item, Sample) else item
-    return Sample(
-        input_ids=[token for sample in several for token in sample.input_ids],
-        labels=[label for sample in several for label in sample.labels],
-        length=sum(sample.length for sample in several),
-        prompt=min(sample.prompt for sample in several),
-        cut=sum(sample.cut for sample in several),
-        ends=several[-1].ends,
-    )
+    return sum(len(sample.input_ids) for sample in samples_of(item))
 
 
 def packed(lengths: Sequence[int], room: int) -> list[list[int]]:

@@ -11,16 +11,16 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tarot_tui.errors import BadInput
 from tarot_tui.findings import Finding, has_errors, worst_first
 from tarot_tui.locale import _
 from tarot_tui.project import Project
-from tarot_tui.training import base, child, memory
+from tarot_tui.training import base, child, measured, memory
 from tarot_tui.training.adapter import find_adapter
 from tarot_tui.training.adapter import findings as adapter_findings
 from tarot_tui.training.device import choose, precision
 from tarot_tui.training.packages import missing
 from tarot_tui.training.recipe import Recipe
+from tarot_tui.training.shape import shape_of
 
 
 @dataclass(frozen=True)
@@ -97,34 +97,37 @@ def make_plan(project: Project, recipe: Recipe, folder: Path) -> Plan:
     from tarot_tui.training.checks import Facts, findings
     from tarot_tui.training.lengths import percentiles
     from tarot_tui.training.order import tokens_seen
-    from tarot_tui.training.packing import items, joined, tokens
+    from tarot_tui.training.packing import items, tokens
     from tarot_tui.training.samples import prepare
     from tarot_tui.training.schedule import schedule
 
     samples = prepare(project, recipe, folder)
-    shape = memory.shape_of(folder)
+    shape = shape_of(folder)
     device = choose()
     kind = precision(recipe, device)
     trainable = memory.trainable(shape, recipe)
     drawn = items(recipe, samples.train)
     times = schedule(recipe, len(drawn))
+    print_of_base = base.fingerprint(folder)
+    before = measured.experiences(project)
+    wanted = measured.asked(recipe, print_of_base, device.name, kind)
+    needed = memory.estimate(shape, recipe, drawn, kind, device)
     facts = Facts(
         recipe=recipe,
         samples=samples,
         schedule=times,
         device=device,
         precision=kind,
-        memory=memory.estimate(shape, recipe, [*map(joined, drawn), *samples.evaluation], kind, device),
+        memory=measured.corrected(needed, before, wanted),
         positions=shape.positions,
         parameters=shape.parameters,
         trainable=trainable,
-        disk=_disk(folder, recipe, trainable, len(times.checkpoints)),
+        disk=_disk(folder, recipe, needed, len(times.checkpoints)),
         free_disk=shutil.disk_usage(project.root).free,
     )
     lengths = [tokens(item) for item in drawn]
     seen = tokens_seen(recipe, lengths, times.steps, times.per_epoch)
-    print_of_base = base.fingerprint(folder)
-    speed, run = _speed_before(project, recipe, print_of_base, device.name)
+    speed, run = measured.speed(before, wanted)
     every = facts.all_samples
     adapter = find_adapter(project, recipe) if recipe.adapter_name_or_path else None
     doubts = list(missing(recipe))
@@ -173,33 +176,12 @@ def plan_in_child(project: Project, recipe: Recipe, say: Callable[[str], None] =
     return from_dict(child.ask("tarot_tui.training.plan", request, failed, say))
 
 
-def _disk(folder: Path, recipe: Recipe, trainable: int, checkpoints: int) -> int:
-    """Bytes: in fp32 each checkpoint holds weights and two moments, the run itself the weights; and the tokenizer."""
+def _disk(folder: Path, recipe: Recipe, needed: memory.Memory, checkpoints: int) -> int:
+    """Bytes: each checkpoint holds what is learned and the optimiser, the run itself what is learned; and the tokenizer."""
     # Trainer writes a new checkpoint before it deletes the oldest.
     kept = min(checkpoints, recipe.save_total_limit + 1)
     tokenizer = sum(path.stat().st_size for path in folder.glob("tokenizer*"))
-    return kept * (12 * trainable + tokenizer) + 4 * trainable + tokenizer
-
-
-def _speed_before(project: Project, recipe: Recipe, fingerprint: str, device: str) -> tuple[float, str]:
-    """Tokens per second of the latest run like this one, and its name; (0, "") when there was none."""
-    from tarot_tui.jobs.files import METRICS
-    from tarot_tui.jobs.find import all_jobs
-    from tarot_tui.jobs.metrics import last_metrics
-    from tarot_tui.jobs.spec import read_spec
-
-    alike = ("quantization_bit", "gradient_checkpointing", "lora_rank")
-    for job in reversed(all_jobs(project, "train")[-20:]):
-        try:
-            request = read_spec(job).get("request") or {}
-            same = request.get("base_fingerprint") == fingerprint and request["device"]["name"] == device
-        except (BadInput, KeyError, TypeError):
-            continue
-        if same and all(request.get(name) == getattr(recipe, name) for name in alike):
-            speed = last_metrics(job / METRICS).get("throughput")
-            if isinstance(speed, int | float) and speed > 0:
-                return float(speed), job.name
-    return 0.0, ""
+    return kept * (needed.trainable + needed.optimizer + tokenizer) + needed.trainable + tokenizer
 
 
 def _plan(request: dict[str, Any], say: Callable[[str], None]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from tarot_tui.training import memory
 from tarot_tui.training.device import Device
 from tarot_tui.training.encode import Sample
 from tarot_tui.training.recipe import Recipe
+from tarot_tui.training.shape import Shape, shape_of
 
 CPU = Device("cpu", "", "a CPU", 16_000_000_000, 12_000_000_000, True)
 GPU = Device("cuda", "0", "a GPU", 24_000_000_000, 23_000_000_000, True)
@@ -45,7 +46,7 @@ def estimated(
 @pytest.mark.parametrize("case", MEASURED, ids=lambda case: "-".join(map(str, case[:-1])))
 def test_the_peak_lies_within_the_band(smollm2, case):
     *setting, peak = case
-    found = estimated(memory.shape_of(smollm2), *setting)
+    found = estimated(shape_of(smollm2), *setting)
     assert found.low <= peak * 1e6 <= found.high
 
 
@@ -54,7 +55,7 @@ def test_an_8b_model_in_four_bits_fits_24_gb_and_in_16_bits_does_not():
     block = {"q": (4096, 4096), "k": (1024, 4096), "v": (1024, 4096), "o": (4096, 4096), "g": (14336, 4096),
              "u": (14336, 4096), "d": (4096, 14336)}  # fmt: skip
     linear = {f"model.layers.{n}.{name}": size for n in range(32) for name, size in block.items()}
-    shape = memory.Shape(8_030_261_248, linear, {}, 32, 32, 4096, 4096, 1024, 14336, 128_256, 131_072)
+    shape = Shape(8_030_261_248, linear, {}, 32, 32, 4096, 4096, 1024, 14336, 128_256, 131_072)
     packed = estimated(shape, 1024, 200, 2, True, 16, 4, "bf16", GPU)
     whole = estimated(shape, 1024, 200, 2, True, 16, None, "bf16", GPU)
     assert 5.5e9 < packed.weights < 6.1e9 and packed.high < GPU.free

@@ -15,6 +15,7 @@ from tarot_tui.training.plan import from_dict, plan_in_child
 from tarot_tui.training.recipe import Recipe
 from tarot_tui.training.samples import Samples
 from tarot_tui.training.schedule import schedule
+from tarot_tui.training.shape import shape_of
 
 CPU = device.Device("cpu", "", "a CPU", 16_000_000_000, 12_000_000_000, True)
 GPU = device.Device("cuda", "0", "a GPU", 24_000_000_000, 23_000_000_000, True)
@@ -169,7 +170,7 @@ def test_only_gpus_that_cuda_would_see_are_chosen_from(monkeypatch, value, count
 def test_the_lora_weights_counted_are_those_peft_makes(tiny_llama, tiny_recipe):
     from tarot_tui.training.engines.model import load_model
 
-    shape = memory.shape_of(tiny_llama)
+    shape = shape_of(tiny_llama)
     for changes in ({}, {"lora_target": "q_proj,down_proj"}):
         recipe = tiny_recipe(**changes)
         model = load_model(tiny_llama, recipe, "bf16", cpu=True)
