@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tarot_tui.text import one_line
@@ -92,6 +92,7 @@ class History:
         """``run``: the name of the run whose processes are ours."""
         self._run = run
         self._sample: Mapping[str, Any] = {}
+        self._gpus: tuple[Gpu, ...] = ()
         self._dots: dict[str, deque[float]] = {}
         self._now: dict[str, tuple[int, float, int]] = {}
         self._recent: deque[tuple[float, dict[str, float]]] = deque()
@@ -100,11 +101,8 @@ class History:
         """One sample, newer than those before."""
         self._sample = sample
         moment = number(sample.get("time")) or 0.0
-        loads = {
-            gpu.index: gpu.util
-            for gpu in checked(sample, self._run)
-            if gpu.util is not None and not gpu.stale
-        }
+        self._gpus = checked(sample, self._run)
+        loads = {gpu.index: gpu.util for gpu in self._gpus if gpu.util is not None and not gpu.stale}
         self._recent.append((moment, loads))
         while self._recent and self._recent[0][0] < moment - MINUTE:
             self._recent.popleft()
@@ -121,7 +119,7 @@ class History:
 
     def look(self, age: float | None) -> Machine:
         """How the machine is; ``age`` as :class:`Machine` has it."""
-        gpus = checked(self._sample, self._run, self._dots)
+        gpus = tuple(replace(gpu, history=tuple(self._dots.get(gpu.index, ()))) for gpu in self._gpus)
         long_enough = len(self._recent) > 1 and self._recent[-1][0] - self._recent[0][0] > 0.7 * MINUTE
         minute = {}
         for gpu in gpus if long_enough else ():
@@ -131,20 +129,17 @@ class History:
         return Machine(self._sample, gpus, age, minute)
 
 
-def checked(
-    sample: Mapping[str, Any], run: str = "", histories: Mapping[str, deque[float]] | None = None
-) -> tuple[Gpu, ...]:
+def checked(sample: Mapping[str, Any], run: str = "") -> tuple[Gpu, ...]:
     """The GPUs of a sample. A folder may come from anywhere: what should be a number is one, or absent."""
     found = sample.get("gpus")
     gpus = found if isinstance(found, list) else []
-    return tuple(_gpu(gpu, run, histories or {}) for gpu in gpus if isinstance(gpu, dict))
+    return tuple(_gpu(gpu, run) for gpu in gpus if isinstance(gpu, dict))
 
 
-def _gpu(gpu: dict[str, Any], run: str, histories: Mapping[str, deque[float]]) -> Gpu:
-    index = one_line(str(gpu.get("index", "?")), 3)
+def _gpu(gpu: dict[str, Any], run: str) -> Gpu:
     slowed, parts = gpu.get("slowed"), gpu.get("parts")
     return Gpu(
-        index=index,
+        index=one_line(str(gpu.get("index", "?")), 3),
         name=one_line(str(gpu.get("name") or ""), 40).removeprefix("NVIDIA "),
         util=number(gpu.get("util")),
         used=number(gpu.get("mem_used")),
@@ -161,7 +156,6 @@ def _gpu(gpu: dict[str, Any], run: str, histories: Mapping[str, deque[float]]) -
         ),
         lost=bool(gpu.get("lost")),
         stale=float(gpu["stale"]) if isinstance(gpu.get("stale"), int | float) else 0.0,
-        history=tuple(histories.get(index, ())),
     )
 
 

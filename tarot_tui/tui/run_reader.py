@@ -126,8 +126,9 @@ class RunReader:
     def _read_hardware(self, found: Status) -> list[dict[str, Any]]:
         if self._hardware_until and not found.alive:
             return []
-        # At first as much as the history shows.
+        # At first as much as the history shows, of the older part every fifth.
         lines = last_lines(self._folder / files.HARDWARE, 3 if self._hardware_until else _SAMPLES)
+        lines = [*lines[:-20:5], *lines[-20:]]
         samples = parse_lines(line.encode() for line in lines)
         new = [sample for sample in samples if (number(sample.get("time")) or 0.0) > self._hardware_until]
         if new:

@@ -35,7 +35,7 @@ class ChartCaption(ChartLines):
         left: Runs = [("name", _("{curve} by step").format(curve=_(chart.metric.title).capitalize()))]
         if chart.metric.key in chart.by_magnitude:
             left += [("note", " " + _("(log)"))]
-        right = self._at_cursor(chart) or self._remarks(chart)
+        right = self._at_cursor(chart, width - width_of(left) - 1) or self._remarks(chart)
         legend = self._runs(chart) if chart.others else self._look(chart)
         # The legend gives way to what is read out.
         if width_of(left) + width_of(legend) + width_of(right) + 4 <= width or chart.others:
@@ -59,13 +59,15 @@ class ChartCaption(ChartLines):
             runs += [(f"{'run' if bright else 'dim'}{colours[name]}", f"{'*' if bright else ' '}{shown} ")]
         return runs
 
-    def _at_cursor(self, chart: RunChart) -> Runs:
+    def _at_cursor(self, chart: RunChart, room: int) -> Runs:
         if chart.cursor is None:
             return []
         runs: Runs = [("note", _("step {step}").format(step=f"{chart.cursor:,.0f}"))]
         for name, reading in chart.readings_at_cursor():
             short = name if cell_len(name) <= 16 else name[-16:]
-            runs += [("note", f"  {short} "), ("smooth", reading)]
+            more: Runs = [("note", f"  {short} "), ("smooth", reading)]
+            if width_of(runs) + width_of(more) <= room:
+                runs += more
         return runs
 
     def _remarks(self, chart: RunChart) -> Runs:

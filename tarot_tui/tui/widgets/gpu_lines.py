@@ -50,11 +50,12 @@ def load(gpu: Gpu) -> str:
 
 
 def heat(gpu: Gpu) -> tuple[str, str]:
-    """Role and words of its temperature."""
+    """Role and words of its temperature. As usual means without a colour: each change of colour costs the link more
+    than the number."""
     if gpu.heat is None:
         return "", "–"
     role, word = (
-        ("hot", _("hot")) if gpu.heat >= HOT else ("warm", _("warm")) if gpu.heat >= WARM else ("ok", _("ok"))
+        ("hot", _("hot")) if gpu.heat >= HOT else ("warm", _("warm")) if gpu.heat >= WARM else ("", _("ok"))
     )
     return role, f"{gpu.heat:.0f} C {word}"
 
@@ -82,18 +83,23 @@ def why_slow(gpu: Gpu) -> tuple[str, str]:
     return ("label" if gravest == "power" else "hot"), _(_WHY[gravest])
 
 
+def noteworthy(gpu: Gpu) -> bool:
+    """Whether it needs a line of its own where there are many."""
+    hot = gpu.heat is not None and gpu.heat >= HOT
+    return hot or gpu.full >= NEARLY_FULL or bool(trouble(gpu)) or why_slow(gpu)[0] == "hot"
+
+
 def who(gpu: Gpu) -> Runs:
     """Whose processes compute on it, this run's first."""
     mine = [process for process in gpu.processes if process.ours]
     others = [process for process in gpu.processes if not process.ours]
     runs: Runs = [("own", _("this run") + (f" ×{len(mine)}" if len(mine) > 1 else ""))] if mine else []
-    for process in others[:2]:
-        runs += [
-            ("", " " if runs else ""),
-            ("warm" if mine else "label", f"{process.user or '?'} {process.pid}"),
-        ]
-    if len(others) > 2:
-        runs.append(("label", f" +{len(others) - 2}"))
+    named = others[: 1 if mine else 2]
+    for process in named:
+        words = f"{process.user or '?'} {process.pid}"
+        runs += [("", " " if runs else ""), ("warm" if mine else "label", words)]
+    if len(others) > len(named):
+        runs.append(("label", f" +{len(others) - len(named)}"))
     return runs
 
 
@@ -127,19 +133,21 @@ def cell(gpu: Gpu) -> tuple[str, str]:
 
 def chip(gpu: Gpu) -> Runs:
     """A GPU in 38 cells, so that two stand side by side on 80 columns. ``*``: this run computes on it."""
+    head: Runs = [("title", f"{gpu.index:>2}"), ("own", "*" if gpu.ours else " ")]
+    if trouble(gpu):
+        return fit([*head, ("hot", trouble(gpu))], 38)
     amount = f"{gpu.used / 1e9:.0f}/{gpu.total / 1e9:.0f}" if gpu.used is not None and gpu.total else "–"
     unit = _("full") if gpu.full >= NEARLY_FULL else "GB"
     role = fullness(gpu.full)
     runs: Runs = [
-        ("title", f"{gpu.index:>2}"),
-        ("own", "*" if gpu.ours else " "),
+        *head,
         *bar((gpu.util or 0) / 100, 3, "ok"),
         ("", f" {load(gpu):>5} "),
         *bar(gpu.full, 2, role),
         (role if unit != "GB" else "", f" {amount} {unit:<5}"),
     ]
     slow = why_slow(gpu)
-    runs.append(("hot", trouble(gpu)) if trouble(gpu) else slow if slow[0] == "hot" else heat(gpu))
+    runs.append(slow if slow[0] == "hot" else heat(gpu))
     return fit(runs, 38)
 
 

@@ -10,7 +10,17 @@ from tarot_tui.locale import _
 from tarot_tui.text import duration
 from tarot_tui.tui.hints import Hint, hints
 from tarot_tui.tui.machine import Machine
-from tarot_tui.tui.widgets.gpu_lines import block, chip, fullness, gigabytes, pair, parts, row, short
+from tarot_tui.tui.widgets.gpu_lines import (
+    block,
+    chip,
+    fullness,
+    gigabytes,
+    noteworthy,
+    pair,
+    parts,
+    row,
+    short,
+)
 from tarot_tui.tui.widgets.lines import Lines, Run, Runs, bar, chop_words, fit, flow
 from tarot_tui.tui.widgets.node_lines import groups, node_lines
 
@@ -111,8 +121,8 @@ class HardwarePanel(Lines):
         lines += flow([_inline(reading) for reading in traffic(machine)], width, 3)
         lines.append([])
         if self._by_group:
-            lines += node_lines(self._groups, width)
-        for gpu in [] if self._elsewhere else machine.gpus:
+            lines += [*node_lines(self._groups, width), []]
+        for gpu in filter(noteworthy, machine.gpus) if self._by_group else machine.gpus:
             lines += [row(gpu, width, bars=10 if width >= 110 else 6), *parts(gpu, width)]
         return lines
 

@@ -61,4 +61,4 @@ def _hottest(gpus: list[Gpu]) -> Runs:
     if not degrees:
         return []
     hottest = max(degrees)
-    return [("hot" if hottest >= HOT else "warm" if hottest >= WARM else "ok", f"{hottest:.0f} C  ")]
+    return [("hot" if hottest >= HOT else "warm" if hottest >= WARM else "", f"{hottest:.0f} C  ")]

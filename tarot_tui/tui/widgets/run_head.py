@@ -141,7 +141,7 @@ def _times(look: Look) -> list[Runs]:
     if look.eta is not None and look.status.state == "running":
         until = _clock(look.time + look.eta, look.time)
         items.append(
-            [("label", _("left") + " "), ("value", f"{duration(look.eta):<11}"), ("label", f" ({until})")]
+            [("label", _("left") + " "), ("value", f"{about(look.eta):<8}"), ("label", f" ({until})")]
         )
     if look.elapsed is not None:
         label = _("running for") if look.status.alive else _("ran for")
@@ -162,6 +162,13 @@ def _times(look: Look) -> list[Runs]:
     if throughput := number(look.metrics.get("throughput")):
         items.append([("", _("{count} tokens/s").format(count=f"{throughput:,.0f}"))])
     return items
+
+
+def about(seconds: float) -> str:
+    """A duration as exactly as a forecast can be: in minutes from two on, in hours from two days on."""
+    if seconds < 120:
+        return duration(seconds)
+    return duration(60 * round(seconds / 60)) if seconds < 172_800 else duration(3600 * round(seconds / 3600))
 
 
 def _clock(moment: float, now: float) -> str:

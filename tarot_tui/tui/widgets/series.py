@@ -53,8 +53,11 @@ class Series:
 
     @property
     def points(self) -> list[Point]:
-        """The curve, at most about twice ``keep`` points of it, evenly thinned."""
-        return self._kept + self._newest
+        """The curve, at most about twice ``keep`` points of it, evenly thinned; the latest reading is always there."""
+        points = self._kept + self._newest
+        if points and points[-1][0] < self._x and self.last is not None:
+            points.append((self._x, self.last))
+        return points
 
     def frozen(self) -> Curve:
         """How it is now."""
