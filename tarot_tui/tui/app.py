@@ -7,7 +7,6 @@ from pathlib import Path
 
 from textual.screen import Screen
 
-from tarot_tui.locale import LANGUAGES, language
 from tarot_tui.project import Project
 from tarot_tui.tui import steps
 from tarot_tui.tui.base import TarotApp
@@ -46,38 +45,29 @@ class WizardApp(TarotApp[None]):
     def go(self, step: str) -> None:
         """Show that step and remember it."""
         self.project.remember("step", step)
-        name = self._place_of(step)
-        if not self.is_screen_installed(name):
-            self.install_screen(_screen(step, self.project), name)
+        if not self.is_screen_installed(step):
+            self.install_screen(_screen(step, self.project), step)
         # Below the first screen lies Textual's own blank one, which cannot be switched away from.
-        (self.switch_screen if len(self.screen_stack) > 1 else self.push_screen)(name)
+        (self.switch_screen if len(self.screen_stack) > 1 else self.push_screen)(step)
 
-    def _place_of(self, step: str) -> str:
-        """The name its screen is installed under: one per language, but one that is at work is kept as it is."""
-        for code in LANGUAGES:
-            name = f"{step}@{code}"
-            if self.is_screen_installed(name) and self.get_screen(name).busy:
-                return name
-        return f"{step}@{language()}"
-
-    def language_changed(self) -> None:
-        """Make the screen anew in the new language, and let go of those in the old one."""
+    async def language_changed(self) -> None:
+        """Make every screen anew in the new language, but those that are at work."""
         from tarot_tui.tui.screens.step import StepScreen
 
+        here = self.screen
         if self.project is None:
+            await self.switch_screen(Screen())
             self._welcome()
-        elif isinstance(self.screen, StepScreen):
-            self.go(self.screen.STEP)
-            self.call_later(self._let_go)
-
-    async def _let_go(self) -> None:
-        old = set(LANGUAGES) - {language()}
-        for name in (f"{step}@{code}" for step in steps.IDS for code in old):
-            if self.is_screen_installed(name):
-                screen = self.get_screen(name)
-                if screen not in self.screen_stack and not screen.busy:
-                    self.uninstall_screen(name)
+        if not isinstance(here, StepScreen):
+            return
+        with self.batch_update():
+            await self.switch_screen(Screen())
+            for step in filter(self.is_screen_installed, steps.IDS):
+                screen = self.get_screen(step)
+                if not screen.busy:
+                    self.uninstall_screen(step)
                     await screen.remove()
+            self.go(here.STEP)
 
     def action_leave(self) -> None:
         """Quit. Whatever is a job goes on."""

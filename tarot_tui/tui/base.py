@@ -136,9 +136,9 @@ class TarotApp(App[ReturnType]):
         if speak(code) != language():
             return
         personal.remember("language", code)
-        self.language_changed()
+        self.call_later(self.language_changed)
 
-    def language_changed(self) -> None:
+    async def language_changed(self) -> None:
         """Show every word anew, in the language in use now."""
         self.refresh(recompose=True)
 

@@ -116,6 +116,11 @@ class ChatScreen(StepScreen):
         """The model that is talked to; empty before there is one."""
         return self._speakers.names[0] if self._speakers else ""
 
+    @property
+    def busy(self) -> bool:
+        """While there is a conversation to lose."""
+        return bool(self._speakers) and any(dialogue.turns for dialogue in self._speakers.dialogues)
+
     def on_choice_changed(self, event: Choice.Changed) -> None:
         """Another model."""
         self._load(event.choice.value)

@@ -1,0 +1,116 @@
+"""The language can be changed at any moment, is remembered, and fits on the smallest screen."""
+
+from __future__ import annotations
+
+import gettext
+import sys
+import types
+
+import pytest
+from rich.cells import cell_len
+from textual.widgets import Button, Label
+
+from tarot_tui.locale import LANGUAGES, from_environment, language, normalise, set_language
+from tarot_tui.locale.simplified import catalogue, compiled
+from tarot_tui.project import create
+from tarot_tui.tui import steps
+from tarot_tui.tui.app import WizardApp
+from tarot_tui.tui.widgets.choice import Choice
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch):
+    """No checks of the machine, no server, and English again at the end."""
+    monkeypatch.setitem(sys.modules, "tarot_tui.doctor.run", types.SimpleNamespace(run=lambda on_finding: []))
+    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")
+    yield
+    set_language("en")
+
+
+async def test_another_language_is_spoken_at_once_by_every_step_and_the_next_time(
+    project, until, monkeypatch
+):
+    project.remember("step", "export")
+    async with WizardApp(project).run_test() as pilot:
+        await until(pilot, "step 5 of 7")
+        await pilot.press("2")
+        await until(pilot, "step 2 of 7")
+        await pilot.press("L")
+        await until(pilot, "繁體中文")
+        await pilot.press(*"繁", "enter")
+        await until(pilot, "資料集")
+        await pilot.press("5")
+        await until(pilot, "匯出")
+        assert "step 5" not in str(pilot.app.screen.query_one("#title").render())
+    monkeypatch.delenv("TAROT_TUI_LANG")
+    assert from_environment() == "zh_TW"
+
+
+async def test_work_that_is_going_on_outlives_the_change(project, until):
+    project.remember("step", "dataset")
+    async with WizardApp(project).run_test() as pilot:
+        await until(pilot, "step 2 of 7")
+        building = pilot.app.screen
+        building.building = True
+        pilot.app.use_language("zh_TW")
+        await pilot.pause(0.1)
+        await until(pilot, "資料集")  # in the rail
+        assert pilot.app.screen is building
+
+
+async def test_the_welcome_changes_too(tmp_path, until):
+    async with WizardApp(None, tmp_path).run_test() as pilot:
+        await until(pilot, "seven steps")
+        pilot.app.use_language("zh_CN")
+        await until(pilot, "七个步骤")
+
+
+def test_the_simplified_catalogue_is_made_of_the_traditional_one():
+    with open(compiled("zh_CN"), "rb") as file:
+        found = gettext.GNUTranslations(file)._catalog
+    assert {k: v for k, v in found.items() if k} == {k: v for k, v in catalogue().items() if k}
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("zh_CN.UTF-8", "zh_CN"),
+        ("zh-Hans", "zh_CN"),
+        ("zh_SG", "zh_CN"),
+        ("zh", "zh_TW"),
+        ("zh_Hant_CN", "zh_TW"),
+    ],
+)
+def test_locale_names_find_the_script(name, code):
+    assert normalise(name) == code
+
+
+def wanted_and_given(screen):
+    """(what, cells wanted, cells given) of every text of one line that is on the screen."""
+    for button in screen.query(Button):
+        yield button.id, cell_len(str(button.label)), button.size.width
+    for label in screen.query(Label):
+        yield str(label.render()), cell_len(str(label.render())), label.size.width
+    for choice in screen.query(Choice):
+        yield choice.id, cell_len(choice.render().plain), choice.size.width
+
+
+@pytest.mark.parametrize("code", sorted(LANGUAGES))
+async def test_nothing_is_clipped_on_the_smallest_screen(tmp_path, code, text_of):
+    set_language(code)
+    project = create(tmp_path / "deck", example=True)
+    async with WizardApp(project).run_test(size=(80, 24)) as pilot:
+        for step in steps.IDS:
+            pilot.app.go(step)
+            await pilot.pause(0.3)
+            screen = pilot.app.screen
+            visible = [
+                one
+                for one in wanted_and_given(screen)
+                if one[2] and one[0] not in ("vote-a", "vote-b", "vote-tie")
+            ]
+            assert [one for one in visible if one[1] > one[2]] == [], f"{step}\n{text_of(pilot.app)}"
+            for widget in screen.query("#title, #purpose, #notice, #actions Button, ShellLine, KeyLine"):
+                if widget.display and widget.size.height:
+                    assert screen.region.contains_region(widget.region), (step, widget)
+            assert language() == code
