@@ -181,7 +181,11 @@ class Recipe(BaseModel):
         4, N_("Batches that are added up to one optimiser step."), basic=True, ge=1, le=65536
     )
     learning_rate: Real = _p(
-        2e-4, N_("How far one step goes; LoRA wants 1e-4 to 1e-3."), basic=True, gt=0, le=1
+        2e-4,
+        N_("How far one step goes; LoRA wants 1e-4 to 1e-3, full a tenth of that."),
+        basic=True,
+        gt=0,
+        le=1,
     )
     num_train_epochs: Real = _p(3.0, N_("How many times every sample is seen."), basic=True, gt=0, le=10_000)
     max_steps: Whole = _p(
@@ -200,7 +204,9 @@ class Recipe(BaseModel):
     max_grad_norm: Real = _p(1.0, N_("Longest gradient of a step; longer ones are shortened to it."), gt=0)
     optim: Literal[
         "adamw_torch", "adamw_torch_fused", "adamw_8bit", "paged_adamw_8bit", "adafactor", "sgd"
-    ] = _p("adamw_torch", N_("The optimiser; the 8-bit ones need bitsandbytes and a GPU."))
+    ] = _p(
+        "adamw_torch", N_("The optimiser; the 8-bit ones keep a quarter of its memory and need bitsandbytes.")
+    )
     adam_beta1: Real = _p(
         0.9, N_("How long Adam remembers the direction of earlier steps; nearer to 1 is longer."), ge=0, lt=1
     )

@@ -60,6 +60,7 @@ def test_curves_go_to_tensorboard(cards, tiny_recipe, train_here):
     [
         ({"report_to": "wandb"}, "wandb", "pip install wandb"),
         ({"report_to": "trackio"}, "trackio", "pip install trackio"),
+        ({"optim": "paged_adamw_8bit"}, "bitsandbytes", "pip install bitsandbytes"),
         ({"flash_attn": "fa2"}, "flash_attn", "pip install flash-attn"),
     ],
 )

@@ -85,7 +85,6 @@ def test_a_sound_recipe_has_nothing_said_against_it():
         (facts(chosen=OLD_GPU, bf16=True), "precision.bf16_emulated", "warning", "bf16: false"),
         (facts(chosen=replace(CPU, bf16=False), bf16=True), "precision.bf16_emulated", "warning", "bf16: false"),
         (replace(facts(), parameters=8_000_000_000), "device.cpu", "warning", "tarot-tui doctor"),
-        (facts(optim="paged_adamw_8bit"), "optim.needs_gpu", "error", "optim: adamw_torch"),
         (facts(learning_rate=0.5), "learning_rate.unusual", "warning", "learning_rate: 2e-4"),
         (facts(finetuning_type="full", learning_rate=1e-3), "learning_rate.unusual", "warning", "learning_rate: 2e-5"),
         (facts(lora_rank=1), "lora_rank.small", "warning", "lora_rank: 8"),

@@ -49,13 +49,6 @@ def _packages(facts: Facts) -> Iterator[Finding]:
             _("quantization_bit needs the package bitsandbytes, which is not installed."),
             fix="pip install bitsandbytes",
         )
-    if "8bit" in recipe.optim and facts.device.kind == "cpu":
-        yield Finding(
-            "optim.needs_gpu",
-            "error",
-            _("optim: {name} needs a GPU, and there is none.").format(name=recipe.optim),
-            fix="optim: adamw_torch",
-        )
     if recipe.flash_attn == "fa2" and facts.precision == "fp32":
         yield Finding(
             "flash_attn.needs_16_bits",
