@@ -14,7 +14,7 @@ from typing import Any
 from tarot_tui.findings import Finding, has_errors, worst_first
 from tarot_tui.locale import _
 from tarot_tui.project import Project
-from tarot_tui.training import base, child, measured, memory
+from tarot_tui.training import base, child, measured, memory, template_check
 from tarot_tui.training.adapter import find_adapter
 from tarot_tui.training.adapter import findings as adapter_findings
 from tarot_tui.training.device import choose, precision
@@ -130,7 +130,7 @@ def make_plan(project: Project, recipe: Recipe, folder: Path) -> Plan:
     speed, run = measured.speed(before, wanted)
     every = facts.all_samples
     adapter = find_adapter(project, recipe) if recipe.adapter_name_or_path else None
-    doubts = list(missing(recipe))
+    doubts = [*missing(recipe), *template_check.findings(project, recipe, folder)]
     if adapter:
         doubts += adapter_findings(adapter, recipe, print_of_base)
     return Plan(
