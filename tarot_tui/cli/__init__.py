@@ -161,6 +161,9 @@ def common(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--lang", choices=sorted(LANGUAGES), help=_("language of the messages"))
     group.add_argument("--json", action="store_true", help=_("print JSON for scripts"))
+    group.add_argument(
+        "--plain", action="store_true", help=_("line by line: no screens, and nothing that is drawn over")
+    )
     group.add_argument("-q", "--quiet", action="store_true", help=_("print results only"))
 
 

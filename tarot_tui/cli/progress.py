@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from argparse import Namespace
@@ -24,7 +25,7 @@ class Progress:
     def __init__(self, args: Namespace, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
         self._silent = args.quiet or args.json
-        self._over = self._stream.isatty()
+        self._over = self._stream.isatty() and not args.plain and os.environ.get("TERM") != "dumb"
         self._tenth = -1
         self._drawn = 0
 

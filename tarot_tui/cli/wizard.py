@@ -1,4 +1,4 @@
-"""``tarot-tui [DIR]``: the wizard."""
+"""``tarot-tui [DIR] [--plain]``: the wizard, in screens or line by line."""
 
 from __future__ import annotations
 
@@ -11,39 +11,41 @@ from tarot_tui.errors import BadInput
 from tarot_tui.locale import _
 from tarot_tui.project import Project, find
 
+_COMMANDS = ("doctor", "data build", "train --dry-run", "train --follow", "export", "ollama import", "chat")
+
 
 def run(args: Namespace) -> int:
     """Open the wizard on the project in ``args.dir``; without a project there it offers to make one."""
     folder = Path(args.dir or args.project or Path.cwd()).absolute()
+    project = _project_in(folder)
+    if project:
+        from tarot_tui.cli.output import adopt
+
+        adopt(args, project)
+    if args.plain or (is_terminal() and not can_draw()):
+        from tarot_tui.plain.wizard import run_plain
+
+        return run_plain(project, folder)
     if not can_draw():
         raise BadInput(
             _(
-                "The wizard needs a terminal that can draw (TERM is '{term}'). Step by step instead: {commands}."
-            ).format(
-                term=os.environ.get("TERM", ""),
-                commands=", ".join(
-                    f"tarot-tui {words}"
-                    for words in (
-                        "doctor", "data build", "train --dry-run", "train --follow", "export", "ollama import",
-                        "chat",
-                    )
-                ),
-            )
-        )  # fmt: skip
-    from tarot_tui.cli.output import adopt
+                "The wizard needs a terminal; 'tarot-tui --plain' reads its answers from anywhere. Step by step "
+                "instead: {commands}."
+            ).format(commands=", ".join(f"tarot-tui {words}" for words in _COMMANDS))
+        )
     from tarot_tui.tui.app import run_wizard
 
-    project = _project_in(folder)
-    if project:
-        adopt(args, project)
     return run_wizard(project, folder)
+
+
+def is_terminal() -> bool:
+    """Whether somebody can be asked and answered."""
+    return all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
 
 
 def can_draw() -> bool:
     """Whether input and output are a terminal that understands cursor movement."""
-    return all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)) and os.environ.get(
-        "TERM", ""
-    ) not in ("", "dumb")
+    return is_terminal() and os.environ.get("TERM", "") not in ("", "dumb", "unknown")
 
 
 def _project_in(folder: Path) -> Project | None:
