@@ -131,19 +131,24 @@ def test_a_run_of_it_remembers_its_engine_and_its_versions(cards, tiny_recipe, e
     assert engine_of(folder) == "native"
 
 
-def test_its_plan_counts_the_scores_of_every_token(cards, tiny_recipe):
-    recipe = tiny_recipe()
+def test_its_plan_counts_the_scores_of_every_token_and_its_own_packages(cards, tiny_recipe):
+    recipe = tiny_recipe(bf16=False, fp16=False)
     plan = plan_in_child(cards, recipe)
     found = environments.Environment(Path("python"), {"llamafactory": "0.9.5", "torch": "2.13.0+cpu"})
     adapted = job.adapted(plan, recipe, found)
-    width = 4 if plan.precision == "fp32" else 2
-    assert adapted.memory["logits"] == 2 * plan.length["max"] * 49152 * (2 * width + 8)
-    more = adapted.memory["logits"] - plan.memory["logits"]
-    assert adapted.memory_bytes - plan.memory_bytes == more > 0
-    assert adapted.memory["high"] - plan.memory["high"] > more > adapted.memory["low"] - plan.memory["low"]
+    padded = -(-plan.length["max"] // 8) * 8
+    assert adapted.memory["logits"] == 2 * padded * 49152 * 16
+    assert adapted.memory["low"] < adapted.memory_bytes < adapted.memory["high"]
+    assert adapted.memory_bytes > plan.memory_bytes
     assert (adapted.steps, adapted.tokens, adapted.checkpoints) == (plan.steps, plan.tokens, plan.checkpoints)
-    on_gpu = replace(plan, device={**plan.device, "kind": "cuda"})
-    assert job.adapted(on_gpu, recipe, found).findings[0].id == "llamafactory.torch_cpu"
+    small = {"kind": "cuda", "free": adapted.memory["low"] - 1}
+    quantised = recipe.model_copy(update={"quantization_bit": 4, "report_to": "wandb"})
+    errors = job.adapted(replace(plan, device={**plan.device, **small}), quantised, found).findings
+    assert {one.id for one in errors if one.severity == "error"} >= {
+        "llamafactory.torch_cpu", "quantization_bit.missing", "report_to.missing",
+    }  # fmt: skip
+    over = job.adapted(replace(plan, device={**plan.device, "free": 1}), recipe, found)
+    assert over.refused and over.findings[0].id == "memory.over"
 
 
 def test_tokens_are_written_as_they_are_and_packed_ones_numbered(tmp_path):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,18 +13,28 @@ from tarot_tui.jobs.spec import read_spec, rewrite
 from tarot_tui.locale import _
 from tarot_tui.project import Project
 from tarot_tui.text import size
-from tarot_tui.training import launch, memory
-from tarot_tui.training.device import choose
+from tarot_tui.training import launch
+from tarot_tui.training.activations import Batch, Ways
+from tarot_tui.training.device import Device, choose
 from tarot_tui.training.engines.llamafactory import arguments, environments
 from tarot_tui.training.engines.llamafactory.environments import NAME, Environment
+from tarot_tui.training.memory import Memory, of_batch
 from tarot_tui.training.parallel import Layout
 from tarot_tui.training.plan import Plan, plan_in_child
 from tarot_tui.training.recipe import Recipe
 from tarot_tui.training.shape import shape_of
 
 _ALONE = Layout()
-#: Of the share by which an estimate may be wrong.
-_BAND = memory.BAND
+#: What the plan says of our own engine and our own packages.
+_NATIVE = {
+    "memory.over",
+    "quantization.bitsandbytes_missing",
+    "report_to.missing",
+    "optim.missing",
+    "flash_attn.missing",
+}
+#: It makes the length of a batch a multiple of this many tokens.
+_PADDED_TO = 8
 
 
 def plan(project: Project, recipe: Recipe, say: Callable[[str], None] = lambda line: None) -> Plan:
@@ -41,53 +52,98 @@ def plan(project: Project, recipe: Recipe, say: Callable[[str], None] = lambda l
 
 
 def adapted(plan: Plan, recipe: Recipe, environment: Environment) -> Plan:
-    """The native engine's plan with what LLaMA-Factory does otherwise: it computes scores of every token."""
-    rows = min(recipe.per_device_train_batch_size, max(plan.samples, 1))
-    longest = min(plan.length["max"], recipe.cutoff_len)
-    vocabulary = shape_of(Path(plan.base)).vocabulary
-    width = 4 if plan.precision == "fp32" else 2
-    more = max(0, rows * longest * vocabulary * (2 * width + 8) - plan.memory["logits"])
-    parts = {
-        "logits": plan.memory["logits"] + more,
-        "low": plan.memory["low"] + round(more * (1 - _BAND)),
-        "high": plan.memory["high"] + round(more * (1 + _BAND)),
-    }
+    """The native engine's plan with what LLaMA-Factory does otherwise: its memory, and the packages that it has."""
+    needed = needs(plan, recipe)
     text = _(
         "LLaMA-Factory {version} trains on exactly these tokens; its own template, cut and packing have no part in it."
     )
-    found = [
-        *plan.findings,
-        Finding("llamafactory.tokens", "info", text.format(version=environment.version)),
-        *_findings(plan, more, environment),
-    ]
+    found = [one for one in plan.findings if one.id not in _NATIVE]
+    found.append(Finding("llamafactory.tokens", "info", text.format(version=environment.version)))
+    found += _findings(plan, recipe, needed, environment)
     return replace(
         plan,
-        memory={**plan.memory, **parts},
-        memory_bytes=plan.memory_bytes + more,
-        # Only a run of its own says how fast it is.
+        memory=needed.as_dict(),
+        memory_bytes=needed.total,
+        # Only a run of its own would say how fast it is.
         seconds_estimate=None,
         seconds_from="",
         findings=worst_first(found),
     )
 
 
-def _findings(plan: Plan, more: int, environment: Environment) -> list[Finding]:
-    found = []
-    if more > plan.memory["logits"]:
-        text = _(
-            "LLaMA-Factory scores every token against the whole vocabulary, also where nothing is learned: {size} more."
+def needs(plan: Plan, recipe: Recipe) -> Memory:
+    """The memory it takes: padded rows, scores of every token over the whole vocabulary, layers as transformers has them."""
+    rows = min(recipe.per_device_train_batch_size, max(plan.samples, 1))
+    longest = recipe.cutoff_len if recipe.packed else min(plan.length["max"], recipe.cutoff_len)
+    padded = math.ceil(longest / _PADDED_TO) * _PADDED_TO
+    return of_batch(
+        shape_of(Path(plan.base)),
+        recipe,
+        Batch(rows, padded, rows * padded),
+        Ways(rows=False, loss=False, lora=False, norms=False),
+        plan.precision,  # type: ignore[arg-type]
+        Device(**plan.device),
+    )
+
+
+def _findings(plan: Plan, recipe: Recipe, needed: Memory, environment: Environment) -> Iterator[Finding]:
+    free = plan.device["free"]
+    if needed.high > free:
+        yield Finding(
+            "memory.over",
+            "error" if needed.low > free else "warning",
+            _("It needs about {low} to {high} of memory; {device} has {free} free.").format(
+                low=size(needed.low), high=size(needed.high), device=plan.device["name"], free=size(free)
+            ),
+            fix=_smaller(recipe),
         )
-        found.append(Finding("llamafactory.logits", "info", text.format(size=size(more))))
     if plan.device["kind"] == "cuda" and "+cpu" in environment.versions.get("torch", ""):
-        found.append(
-            Finding(
-                "llamafactory.torch_cpu",
-                "error",
-                _("LLaMA-Factory's PyTorch is built without CUDA: it would train on the processor."),
-                fix="tarot-tui engines install llamafactory",
-            )
+        yield Finding(
+            "llamafactory.torch_cpu",
+            "error",
+            _("LLaMA-Factory's PyTorch is built without CUDA: it would train on the processor."),
+            fix="tarot-tui engines install llamafactory",
         )
-    return found
+    for key, package in _wanted(recipe):
+        if package not in environment.versions:
+            yield Finding(
+                f"{key}.missing",
+                "error",
+                _(
+                    "{key} needs the package {package}, which LLaMA-Factory's environment does not have."
+                ).format(key=key, package=package),
+                fix=f"{environment.python} -m pip install {package}",
+            )
+    if recipe.group_by_length:
+        text = _("LLaMA-Factory has an order of its own for samples of like length; the steps are as many.")
+        yield Finding("llamafactory.order", "info", text)
+    if recipe.sample_answers:
+        text = _("After LLaMA-Factory's training nobody is asked; 'tarot-tui chat NAME --compare' does it.")
+        yield Finding("llamafactory.answers", "info", text)
+
+
+def _wanted(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    """The keys of ``recipe`` that ask for a package, and which."""
+    if recipe.quantization_bit:
+        yield "quantization_bit", "bitsandbytes"
+    if recipe.enable_liger_kernel:
+        yield "enable_liger_kernel", "liger-kernel"
+    if recipe.optim.endswith("8bit"):
+        yield "optim", "bitsandbytes"
+    if recipe.flash_attn == "fa2":
+        yield "flash_attn", "flash-attn"
+    if recipe.report_to != "none":
+        yield "report_to", recipe.report_to
+
+
+def _smaller(recipe: Recipe) -> str:
+    rows = recipe.per_device_train_batch_size
+    if not recipe.gradient_checkpointing:
+        return "gradient_checkpointing: true"
+    if rows == 1:
+        return "" if recipe.quantization_bit else "quantization_bit: 4"
+    steps = recipe.gradient_accumulation_steps * rows
+    return f"per_device_train_batch_size: 1, gradient_accumulation_steps: {steps}"
 
 
 def make(

@@ -5,7 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 PACKAGES = (
     "llamafactory", "torch", "transformers", "peft", "trl", "datasets", "accelerate", "bitsandbytes", "deepspeed",
-    "liger-kernel", "matplotlib",
+    "liger-kernel", "flash-attn", "matplotlib", "tensorboard", "wandb", "trackio",
 )  # fmt: skip
 
 
