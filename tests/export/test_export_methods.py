@@ -15,9 +15,11 @@ from tarot_tui.export.merge import merge
 from tarot_tui.export.release import read_release
 from tarot_tui.jobs import worker
 from tarot_tui.project import Project
+from tarot_tui.training.base import locate
 from tarot_tui.training.launch import make_job
 from tarot_tui.training.plan import plan_in_child
 from tarot_tui.training.recipe import Recipe
+from tarot_tui.training.runs import continued
 
 
 @pytest.fixture
@@ -77,6 +79,9 @@ def test_a_model_that_was_trained_whole_becomes_a_release(train, project, tiny_l
     release = read_release(project, "whole")
     assert release.ggufs["q8_0"].is_file() and release.facts["adapter"] is None
     assert release.facts["base"]["folder"] == str(run) and release.facts["base"]["name"] == str(tiny_llama)
+    further = continued(project, run, find_trained(run).base)
+    assert further.model_name_or_path == f"jobs/{run.name}" and not further.adapter_name_or_path
+    assert locate(further.model_name_or_path, root=project.root) == run
     shutil.rmtree(run / "checkpoint-3")
     (run / "model.safetensors").unlink()
     assert main(["export", "-1", "-o", "gone", *at]) == 2
