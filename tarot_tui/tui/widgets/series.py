@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -16,19 +17,20 @@ class Curve:
     """How a :class:`Series` is at one moment; for another thread.
 
     points: in order of x, NaN where a reading was no number. stable: how many of them will never change while
-    ``version`` is the same. bad: the last x that had no number; bad_count: how many there were. last: the latest y, NaN
+    ``version``, which no other series shares, is the same. bad: the last x that had no number; bad_count: how many there were. last: the latest y, NaN
     when it was no number, None before the first.
     """
 
     points: list[Point]
     stable: int = 0
-    version: int = 0
+    version: tuple[int, int] = (0, 0)
     bad: tuple[float, ...] = ()
     bad_count: int = 0
     last: float | None = None
 
 
 NOTHING = Curve([])
+_SERIALS = itertools.count(1)
 
 
 class Series:
@@ -45,6 +47,7 @@ class Series:
         self.last: float | None = None
         self._keep = keep
         self._x = -math.inf
+        self._serial = next(_SERIALS)
         self._version = 0
         #: Of every ``_group`` readings the lowest and the highest are kept; the newest wait until a group is full.
         self._group = 2
@@ -61,7 +64,14 @@ class Series:
 
     def frozen(self) -> Curve:
         """How it is now."""
-        return Curve(self.points, len(self._kept), self._version, tuple(self.bad), self.bad_count, self.last)
+        return Curve(
+            self.points,
+            len(self._kept),
+            (self._serial, self._version),
+            tuple(self.bad),
+            self.bad_count,
+            self.last,
+        )
 
     def append(self, x: float, y: float | None) -> None:
         """Add one reading."""
