@@ -57,12 +57,22 @@ def _for(likely: Likely | None) -> list[str]:
     )
 
 
-def train(recipe: str, changes: Mapping[str, str] | None = None, *, dry_run: bool = False) -> list[str]:
-    """Train a recipe, or only plan it; ``changes`` are settings that differ from the file. Without a recipe they are all."""
+def train(
+    recipe: str,
+    changes: Mapping[str, str] | None = None,
+    *,
+    dry_run: bool = False,
+    engine: str = "",
+) -> list[str]:
+    """Train a recipe, or only plan it; ``changes`` are settings that differ from the file. Without a recipe they are all.
+
+    engine: empty for our own.
+    """
     return [
         "train",
         *([recipe] if recipe else []),
         *_sets(changes or {}),
+        *(["--engine", engine] if engine else []),
         *(["--dry-run"] if dry_run else []),
     ]
 

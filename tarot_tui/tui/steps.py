@@ -176,6 +176,21 @@ def recipe_names(project: Project) -> list[str]:
     return sorted(path.stem for path in project.recipes.glob("*.yaml"))
 
 
+def engines() -> list[tuple[str, str]]:
+    """Label and name of what can train here; the name of our own is empty."""
+    from tarot_tui.training.engines.llamafactory import environments
+
+    python = environments.chosen()
+    other = [("LLaMA-Factory", environments.NAME)] if python and python.is_file() else []
+    return [(_("our own"), ""), *other]
+
+
+def chosen_engine(project: Project) -> str:
+    """What the next training is done by; our own where the chosen one is no longer here."""
+    remembered = project.recall("engine", "")
+    return remembered if any(remembered == name for _label, name in engines()) else ""
+
+
 def chosen_recipe(project: Project) -> str:
     """The recipe that was settled in the Parameters step, while its file is there; else an empty string."""
     chosen = project.recall("recipe")

@@ -50,10 +50,16 @@ class ParametersScreen(StepScreen):
     FIELDS = {
         "recipe": N_("What the form begins with: a recipe of this project, a preset, or the defaults."),
         "save-as": N_("The name of the file in recipes/ that keeps what the form says."),
+        "engine": N_(
+            "What trains: our own engine, or LLaMA-Factory where 'tarot-tui engines install' has put it."
+        ),
         "search": N_("Shows only the settings whose name or help holds what you type here."),
     }
     DEFAULT_CSS = """
-    ParametersScreen #search-label { margin-left: 2; width: auto; padding-right: 1; }
+    ParametersScreen #search-label, ParametersScreen #engine-label {
+        margin-left: 2; width: auto; padding-right: 1;
+    }
+    ParametersScreen #engine { max-width: 18; }
     """
 
     def __init__(self, *arguments: Any) -> None:
@@ -67,7 +73,12 @@ class ParametersScreen(StepScreen):
         name, search = Input(id="save-as", compact=True), Input(id="search", compact=True)
         name.cursor_blink = search.cursor_blink = False
         yield Vertical(
-            Horizontal(Label(_("Recipe"), classes="label"), Choice(id="recipe"), classes="row"),
+            Horizontal(
+                Label(_("Recipe"), classes="label"),
+                Choice(id="recipe"),
+                *self._engines(),
+                classes="row",
+            ),
             Horizontal(
                 Label(_("Save as"), classes="label"),
                 name,
@@ -82,6 +93,13 @@ class ParametersScreen(StepScreen):
             Vertical(PlanView(fix_key="f"), id="plan"),
             id="recipe-and-plan",
         )
+
+    def _engines(self) -> Iterable[Widget]:
+        """A choice of engines, where there is another one than ours."""
+        offered = steps.engines()
+        if len(offered) > 1:
+            yield Label(_("Engine"), classes="field", id="engine-label")
+            yield Choice(offered, steps.chosen_engine(self.project), id="engine")
 
     # ---- which recipe
 
@@ -98,9 +116,12 @@ class ParametersScreen(StepScreen):
             self._judge()
 
     def on_choice_changed(self, event: Choice.Changed) -> None:
-        """Another recipe."""
+        """Another recipe, or another engine."""
         if event.choice.id == "recipe":
             self._load(self._chosen())
+        elif event.choice.id == "engine":
+            self.project.remember("engine", event.choice.value)
+            self._judge()
 
     def _chosen(self) -> Beginning:
         key = self.query_one("#recipe", Choice).value
@@ -177,13 +198,16 @@ class ParametersScreen(StepScreen):
     def _planning(self) -> list[str]:
         """Plans what the form says, from the file it began with, and fetches no base model for that."""
         assert self._loaded is not None
-        return [*commands.train(self._loaded.name, self._changes(), dry_run=True), "--no-download"]
+        engine = steps.chosen_engine(self.project)
+        words = commands.train(self._loaded.name, self._changes(), dry_run=True, engine=engine)
+        return [*words, "--no-download"]
 
     def _command(self, name: str) -> list[str]:
         """What does the same from the shell: a run of the changed recipe, or the new file."""
         beginning = self._loaded
         if beginning and beginning.name:
-            return commands.train(beginning.name, self._changes(), dry_run=True)
+            engine = steps.chosen_engine(self.project)
+            return commands.train(beginning.name, self._changes(), dry_run=True, engine=engine)
         preset = beginning.preset if beginning else ""
         return commands.recipe_new(name, preset, self._changes(beginning.stored if beginning else {}))
 

@@ -26,27 +26,34 @@ class TrainScreen(StepScreen, RunKeys):
     """Before: the plan and the start. After: the run, whoever started it."""
 
     STEP = "train"
-    KEYS = table(
-        "train",
-        Key("s", "s", "stop", N_("stop"), N_("Stop the run after it has saved a checkpoint; asks first.")),
-        Key("r", "r", "resume", N_("resume"), N_("Go on with a run that was stopped, failed or got lost.")),
-        Key(
-            "l",
-            "l",
-            "bigger_log",
-            N_("log bigger"),
-            N_("Give the log the whole pane, or take it back."),
-            quiet=True,
-        ),
-        Key(
-            "a",
-            "a",
-            "again",
-            N_("train again"),
-            N_("Prepare another run with the recipe as it is now."),
-            quiet=True,
-        ),
-    ) + RUN
+    KEYS = (
+        table(
+            "train",
+            Key(
+                "s", "s", "stop", N_("stop"), N_("Stop the run after it has saved a checkpoint; asks first.")
+            ),
+            Key(
+                "r", "r", "resume", N_("resume"), N_("Go on with a run that was stopped, failed or got lost.")
+            ),
+            Key(
+                "l",
+                "l",
+                "bigger_log",
+                N_("log bigger"),
+                N_("Give the log the whole pane, or take it back."),
+                quiet=True,
+            ),
+            Key(
+                "a",
+                "a",
+                "again",
+                N_("train again"),
+                N_("Prepare another run with the recipe as it is now."),
+                quiet=True,
+            ),
+        )
+        + RUN
+    )
     BINDINGS = bindings(KEYS)
 
     def __init__(self, *arguments: Any) -> None:
@@ -97,7 +104,7 @@ class TrainScreen(StepScreen, RunKeys):
 
     def _prepare(self, recipe: str) -> None:
         self._show_before(True)
-        argv = commands.train(recipe)
+        argv = commands.train(recipe, engine=steps.chosen_engine(self.project))
         self.show_command(argv)
         # Said before the start: what would end the training although no terminal can.
         ends = reapers.findings(shlex.join(["tarot-tui", *argv]))
@@ -116,7 +123,8 @@ class TrainScreen(StepScreen, RunKeys):
         self.in_background(self._started(), "start")
 
     async def _started(self) -> None:
-        argv = commands.train(steps.chosen_recipe(self.project))
+        recipe, engine = steps.chosen_recipe(self.project), steps.chosen_engine(self.project)
+        argv = commands.train(recipe, engine=engine)
         try:
             (await child.run(self.project, argv)).expect_success()
         except Exception:
