@@ -277,6 +277,7 @@ def test_what_is_wrong_on_any_data_is_mended_with_its_reason(project, change, id
         ({"template": "llama3"}, "template.other_family", "llama3"),
         ({"template": "default"}, "template.other_family", "default"),
         ({"use_galore": True}, "key.unsupported", "use_galore"),
+        ({"packing": True}, "packing.apart", "here they never do"),
         ({"Lora_target": "all"}, "key.misspelt", "lora_target"),
         ({"evaluation_strategy": "steps"}, "key.misspelt", "eval_strategy"),
         ({"trust_remote_code": True}, "model.remote_code", "never run"),

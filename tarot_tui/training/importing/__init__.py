@@ -31,6 +31,7 @@ _CHECKS: tuple[Check, ...] = (
     model.paths,
     numbers.cutoff,
     method.quantization,
+    method.packing,
     method.deepspeed,
     numbers.precision,
     numbers.rate,

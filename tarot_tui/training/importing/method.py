@@ -60,6 +60,16 @@ def quantization(draft: Draft) -> None:
         )
 
 
+def packing(draft: Draft) -> None:
+    """Only ``neat_packing`` keeps samples apart there; here packing always does."""
+    if draft.values.get("packing") and not draft.values.get("neat_packing"):
+        draft.say(
+            "packing.apart",
+            "info",
+            _("packing alone lets samples of a row see each other in LLaMA-Factory; here they never do."),
+        )
+
+
 def deepspeed(draft: Draft) -> None:
     """DeepSpeed: in the way of a quantised base from ZeRO-3 on, and not needed for one before."""
     given = draft.take("deepspeed")
