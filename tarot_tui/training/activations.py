@@ -105,13 +105,17 @@ def _per_token(shape: Shape, recipe: Recipe, ways: Ways, width: int) -> int:
     h, q, k, f = shape.hidden, shape.queries, shape.keys, shape.inner
     # Of both norms the inputs, which are the residual sums, and what comes out; else also the inputs in fp32, normalised.
     norms = 4 * width * h if ways.norms else 2 * (4 * h + 4 * h + width * h)
-    # LoRA as peft has it sees the input of a projection in fp32 too.
-    wide = 4 if recipe.finetuning_type == "lora" and not ways.lora else 0
-    inner = width * 7 * recipe.lora_rank if recipe.finetuning_type == "lora" else 0
+    # LoRA as peft has it sees the input of a projection in fp32 too; with dropout as it was, as it is, and what was dropped.
+    wide = inner = 0
+    if recipe.finetuning_type == "lora":
+        inner = width * 7 * recipe.lora_rank
+        wide = 0 if ways.lora else 4 if not recipe.lora_dropout else 12
     # Rotary embedding; keys and values as wide as queries; what attention gives.
     attention = 3 * wide * h + wide * q + inner
     attention += (
         width * (2 * (q + 2 * k) + 2 * q) if ways.rows else width * (2 * (q + k) + (q + 2 * k) + 4 * q)
     )
     mlp = 2 * wide * h + wide * f + width * (3 if ways.lora else 4) * f
-    return norms + attention + mlp
+    # DoRA scales what the layer and what LoRA gives, and keeps both.
+    scaled = (4 + width) * (q + 2 * k + 2 * h + 2 * f) if recipe.use_dora else 0
+    return norms + attention + mlp + scaled

@@ -42,11 +42,14 @@ def _precision(facts: Facts) -> Iterator[Finding]:
 
 def _packages(facts: Facts) -> Iterator[Finding]:
     recipe = facts.recipe
-    if recipe.quantization_bit and not find_spec("bitsandbytes"):
+    asked = "quantization_bit" if recipe.quantization_bit else "optim" if "8bit" in recipe.optim else ""
+    if asked and not find_spec("bitsandbytes"):
         yield Finding(
-            "quantization.bitsandbytes_missing",
+            f"{asked.removesuffix('_bit')}.bitsandbytes_missing",
             "error",
-            _("quantization_bit needs the package bitsandbytes, which is not installed."),
+            _("{key}: {value} needs the package bitsandbytes, which is not installed.").format(
+                key=asked, value=getattr(recipe, asked)
+            ),
             fix="pip install bitsandbytes",
         )
     if recipe.flash_attn == "fa2" and facts.precision == "fp32":
