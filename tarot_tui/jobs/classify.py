@@ -137,6 +137,27 @@ SIGNATURES: tuple[tuple[str, str, str], ...] = (
         ),
     ),
     (
+        "other_versions",
+        r"is required for a normal functioning of this module, but found ([\w.=-]+\w)",
+        N_(
+            "What trains does not work with {detail} in its environment: 'tarot-tui engines check' says which versions it wants."
+        ),
+    ),
+    (
+        "other_versions",
+        r"keys are not used by the HfArgumentParser: \[(.{1,200})\]",
+        N_(
+            "This version of LLaMA-Factory does not know {detail}: leave it out of the recipe, or install the version that 'tarot-tui engines install' does."
+        ),
+    ),
+    (
+        "unknown_model_type",
+        r"model type [`']?([\w.-]+)[`']? but Transformers does not recognize",
+        N_(
+            "The transformers that trains is too old for models of the kind {detail}: update it, or train with the other engine."
+        ),
+    ),
+    (
         "missing_package",
         r"(?:ModuleNotFoundError|ImportError|PackageNotFoundError): No (?:module named|package metadata was found for) '?([\w.-]+)",
         N_("The Python package '{detail}' is missing: install it (pip install 'tarot-tui[all]') and resume."),

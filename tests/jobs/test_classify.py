@@ -86,6 +86,13 @@ ERRORS = {
         "RuntimeError: CUDA error: device-side assert triggered",
         "RuntimeError: CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasSgemm`",
     ],
+    "other_versions": [
+        "ImportError: transformers>=4.55.0,<=5.6.0 is required for a normal functioning of this module, but found transformers==5.23.0.",
+        "ValueError: Some keys are not used by the HfArgumentParser: ['group_by_length']",
+    ],
+    "unknown_model_type": [
+        "ValueError: The checkpoint you are trying to load has model type `qwen9` but Transformers does not recognize this architecture."
+    ],
     "missing_package": ["ModuleNotFoundError: No module named 'bitsandbytes'"],
 }
 

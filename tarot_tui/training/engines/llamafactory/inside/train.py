@@ -87,4 +87,16 @@ class _Stopped(Exception):
 
 if __name__ == "__main__":
     find_our_package()
-    main(sys.argv[1], json.loads(sys.argv[2]))
+    from tarot_tui.locale import _
+
+    try:
+        main(sys.argv[1], json.loads(sys.argv[2]))
+    except ModuleNotFoundError as error:
+        print(
+            _(
+                "LLaMA-Factory's environment lacks {package}: install it there ({python} -m pip install …) and resume."
+            ).format(package=error.name, python=sys.executable),
+            file=sys.stderr,
+            flush=True,
+        )
+        sys.exit(1)
