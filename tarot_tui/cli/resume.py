@@ -30,13 +30,14 @@ def run(args: Namespace) -> int:
     """Start the run again where it left off; ``--json``: its name, state, attempt, and what was changed in its recipe."""
     from tarot_tui.jobs import control, follow
     from tarot_tui.jobs.find import resolve
+    from tarot_tui.jobs.slurm import is_slurms
 
     project = project_of(args)
     folder = resolve(project, args.run)
     control.check_resumable(folder)
     changed = _take_changes(args, project, folder)
     found = control.resume(folder)
-    if found.state == "queued":
+    if is_slurms(folder):
         say(args, _("{name} waits in Slurm again. {reason}").format(name=folder.name, reason=found.reason))
     else:
         say(args, _("{name} goes on; watch it with: tarot-tui watch {name}").format(name=folder.name))
@@ -52,13 +53,12 @@ def run(args: Namespace) -> int:
 
 
 def _parallel(folder: Path) -> Layout:
-    """On how many machines the run goes on; those of a job of Slurm's need no invitation."""
-    from tarot_tui.jobs.slurm import is_slurms
+    """On how many machines the run goes on."""
     from tarot_tui.jobs.spec import read_spec
     from tarot_tui.training.parallel import Layout, layout
 
     told = (read_spec(folder).get("request") or {}).get("parallel")
-    return layout(**told) if isinstance(told, dict) and not is_slurms(folder) else Layout()
+    return layout(**told) if isinstance(told, dict) else Layout()
 
 
 def _take_changes(args: Namespace, project: Project, folder: Path) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ Formats: accelerate's ``fsdp_config`` (accelerate.utils.FullyShardedDataParallel
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -100,6 +100,29 @@ def stage_of(config: dict[str, Any]) -> int:
     return stage if isinstance(stage, int) else 0
 
 
+def spared(project: Project, recipe: Recipe, processes: int, memory: Mapping[str, int]) -> int:
+    """Bytes of one GPU's estimated ``memory`` (:class:`.memory.Memory`) that lie with the others, or in main memory.
+
+    What each stage shares out: ZeRO, arXiv:1910.02054, §5; FSDP's full_shard is its stage 3, shard_grad_op its 2.
+    Raises BadInput for a file of the user's that cannot be read.
+    """
+    if not (recipe.fsdp or recipe.deepspeed):
+        return 0
+    if recipe.fsdp:
+        told = fsdp_config(project, recipe).get("fsdp_config") or {}
+        whole, offload = told.get("fsdp_reshard_after_forward", True), told.get("fsdp_offload_params", False)
+        optimiser = offload
+    else:
+        config = ds_config(project, recipe)
+        zero = config.get("zero_optimization") or {}
+        whole, optimiser = stage_of(config) == 3, _offloads(zero, "offload_optimizer")
+        offload = _offloads(zero, "offload_param")
+    kept = {"gradients": 1 / processes, "optimizer": 0 if optimiser else 1 / processes}
+    if whole:
+        kept |= dict.fromkeys(("weights", "trainable"), 0 if offload else 1 / processes)
+    return round(sum(memory[part] * (1 - share) for part, share in kept.items()))
+
+
 def findings(project: Project, recipe: Recipe, processes: int, device: str) -> Iterator[Finding]:
     """What speaks against sharing ``recipe``'s model out among so many processes on ``device`` (``cuda``, ``cpu``).
 
@@ -176,7 +199,7 @@ def _deepspeed(project: Project, recipe: Recipe) -> Iterator[Finding]:
         yield _error("deepspeed.zero3_bf16", text, "pure_bf16: false")
     zero = config.get("zero_optimization")
     zero = zero if isinstance(zero, dict) else {}
-    if "8bit" in recipe.optim and _offloads(zero):
+    if "8bit" in recipe.optim and _offloads(zero, "offload_optimizer"):
         text = _("optim: {name} needs the GPU, and its state would lie in main memory.").format(
             name=recipe.optim
         )
@@ -202,8 +225,8 @@ def _deepspeed(project: Project, recipe: Recipe) -> Iterator[Finding]:
         yield _error("deepspeed.file", text, f'"{gathers}": true')
 
 
-def _offloads(zero: dict[str, Any]) -> bool:
-    told = zero.get("offload_optimizer")
+def _offloads(zero: dict[str, Any], what: str) -> bool:
+    told = zero.get(what)
     return isinstance(told, dict) and told.get("device", "none") != "none"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tarot_tui.jobs import control, files, retry, status
+from tarot_tui.jobs import control, files, launch, nodes, retry, status
 from tarot_tui.jobs.metrics import MetricsReader
 
 #: Needs as many of something as its request says, and has but two; says so as torch does.
@@ -84,3 +84,26 @@ sys.exit("torch.OutOfMemoryError: CUDA out of memory.")
     wait_until(lambda: status.read(folder).step == 1)
     control.request(folder, "stop")
     assert (ended(folder).attempt, retry.taken(folder)) == (1, [])
+
+
+def test_another_machine_takes_part_in_the_new_attempt_by_itself(started, ended):
+    # It waits until its machine's processes are there, and falls when the first machine's do.
+    first = HUNGRY.replace("if size > 2:", "import time; time.sleep(1)\nif size > 2:")
+    folder = started(first, "begun", retries=SIZES[2:], request={"size": 4})
+    code = """
+import sys, time
+from tarot_tui.jobs import worker
+from tarot_tui.jobs.retry import in_force
+from tarot_tui.jobs.spec import read_spec
+folder = worker.job_dir()
+size = in_force(folder, read_spec(folder)["request"])["size"]
+(folder / f"other-{size}").touch()
+time.sleep(1.5)
+if size > 2:
+    sys.exit("RuntimeError: Connection closed by peer [127.0.0.1]:1")
+"""
+    there = nodes.make(folder, 1, {}, ["{python}", "-c", code], {})
+    launch.start(there)
+    assert ended(folder).state == "finished"
+    assert (ended(there).state, status.read(there).attempt) == ("finished", 2)
+    assert (folder / "other-2").exists()

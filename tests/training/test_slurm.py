@@ -252,7 +252,7 @@ def train(cards, tiny_recipe, cluster, monkeypatch, capsys):
 def test_on_a_real_slurm_two_machines_save_in_time_are_requeued_and_finish_as_if_nothing_was(
     train, cards, train_here, metrics
 ):
-    job = train("--nodes", "2", "--time", "30:00", max_steps=40)
+    job = train("--nodes", "2", "--time", "30:00", max_steps=300)
     wait_until(lambda: (status.read(job).step or 0) >= 5)
     # What Slurm itself sends two minutes before the end.
     _said("scancel", "--signal=TERM", slurm.number(job))
@@ -266,7 +266,7 @@ def test_on_a_real_slurm_two_machines_save_in_time_are_requeued_and_finish_as_if
     alone = make_job(cards, *plan_again(cards, job), "alone")
     train_here(alone)
     curve, same = metrics(job), metrics(alone)
-    assert [line["current_steps"] for line in curve] == list(range(1, 41))
+    assert [line["current_steps"] for line in curve] == list(range(1, 301))
     assert [line["loss"] for line in curve] == pytest.approx([line["loss"] for line in same], rel=2e-3)
 
 
