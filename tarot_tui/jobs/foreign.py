@@ -8,7 +8,6 @@ checkpoint and, at the very end, into the folder itself.
 from __future__ import annotations
 
 import re
-import statistics
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -188,7 +187,9 @@ def _pause(attempt: list[Row], pace: Pace | None) -> float:
     """Seconds between two things being written, as a rule."""
     if len(attempt) > 1:
         times = [_seconds(row) for row in attempt[-50:]]
-        return statistics.median(later - earlier for earlier, later in zip(times, times[1:], strict=False))
+        from statistics import median  # brings fractions and decimals along, which nobody else needs
+
+        return median(later - earlier for earlier, later in zip(times, times[1:], strict=False))
     return pace.time - pace.first_time if pace else 0.0
 
 

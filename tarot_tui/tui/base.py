@@ -17,8 +17,11 @@ from tarot_tui import personal
 from tarot_tui.locale import _, language, speak
 from tarot_tui.project import cache_dir
 from tarot_tui.text import one_line
-from tarot_tui.tui import keymap, theme
+from tarot_tui.tui import keymap, memory, theme
 from tarot_tui.tui.driver import driver_class, redraw
+
+#: Seconds after which the start is surely over.
+_STARTED = 2.0
 
 
 class TarotApp(App[ReturnType]):
@@ -56,6 +59,7 @@ class TarotApp(App[ReturnType]):
         """Say once which files of the user's are broken; repaint when the shell gives the terminal back."""
         # Textual repaints only what was dirty, onto a screen that the terminal has cleared.
         self.app_resume_signal.subscribe(self, lambda _app: self.action_redraw())
+        self.set_timer(_STARTED, memory.give_back)
         self.theme_changed_signal.subscribe(self, lambda _theme: self._recolour())
         for title, sentences in self._complaints:
             if sentences:

@@ -24,6 +24,8 @@ class LogReader:
     """
 
     def __init__(self, path: Path, tell: Callable[[str, Any, int], None]) -> None:
+        #: Seconds between two looks by itself.
+        self.every = EVERY
         self._file = LogFile(path)
         self._tell = tell
         self._questions: dict[str, Work] = {}
@@ -66,7 +68,7 @@ class LogReader:
     def _next(self) -> tuple[str, Work]:
         with self._changed:
             if not self._questions and not self._stopped:
-                self._changed.wait(EVERY)
+                self._changed.wait(self.every)
             # What somebody waits for goes before what comes by itself.
             name = next((name for name in self._questions if name != "grown"), "grown")
             return name, self._questions.pop(name, LogFile.look)

@@ -27,6 +27,8 @@ from tarot_tui.tui.run_curves import Curves, number
 #: Seconds between two looks. A look at a run that writes nothing is a handful of stat calls, a tenth of a millisecond;
 #: inotify would save that and know nothing of what another machine writes on a shared file system.
 EVERY = 1.0
+#: … while nobody looks: the terminal has lost the focus, or another screen is in front.
+SELDOM = 5.0
 #: Samples of the hardware that the first look takes.
 _SAMPLES = 600
 #: Between two looks the older part of a long log is read for so many seconds, and then not for so many.
@@ -162,6 +164,8 @@ class Watcher:
 
     def __init__(self, folder: Path, deliver: Callable[[Look], Any]) -> None:
         """``deliver`` is called in the thread; it hands the look over and returns at once."""
+        #: Seconds between two looks.
+        self.every = EVERY
         self._reader = RunReader(folder)
         self._deliver = deliver
         self._wake = threading.Event()
@@ -198,7 +202,7 @@ class Watcher:
             self._taken.clear()
             self._deliver(look)
             self._taken.wait()
-            until = time.monotonic() + EVERY
+            until = time.monotonic() + self.every
             while (
                 not self._stopped
                 and not self._wake.is_set()

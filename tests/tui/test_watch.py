@@ -5,8 +5,10 @@ import sys
 import time
 
 import pytest
+from textual.screen import Screen
 
 from tarot_tui.jobs import files
+from tarot_tui.tui.run_reader import EVERY, SELDOM
 from tarot_tui.tui.screens.watch import WatchScreen
 from tarot_tui.tui.watch_app import WatchApp
 from tarot_tui.tui.widgets.chart import RunChart
@@ -267,3 +269,25 @@ async def test_a_run_that_somebody_else_started_is_shown(project, tmp_path, unti
         for word in ("a run of LLaMA-Factory", "running", "Running training", "loss 3.0000"):
             assert word in text_of(app)
         assert app.screen.query_one(RunChart).curves.of("loss").last == 3.0
+
+
+async def test_a_view_that_nobody_sees_looks_seldom_and_at_once_when_somebody_does_again(watch, job, until):
+    app = watch()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, "step 120")
+        watcher = app.screen.query_one(RunView)._watcher
+        assert watcher.every == EVERY
+        app.app_focus = False
+        await pilot.pause()
+        assert watcher.every == SELDOM
+        job.status("running", 121)
+        app.app_focus = True
+        await until(pilot, "step 121")
+        assert watcher.every == EVERY
+        await pilot.press("question_mark")  # the help lies over it, and it can still be seen
+        await pilot.pause()
+        assert watcher.every == EVERY
+        await pilot.press("escape")
+        app.push_screen(Screen())
+        await pilot.pause()
+        assert watcher.every == SELDOM

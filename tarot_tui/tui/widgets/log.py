@@ -112,6 +112,11 @@ class LogView(Widget, can_focus=True):
         self._begin_anew()
         self._show_again()
 
+    def pace(self, every: float) -> None:
+        """See by itself whether the file has grown, so many seconds after the last time."""
+        if self._reader:
+            self._reader.every = every
+
     def look(self) -> None:
         """See now whether the file has grown; otherwise that is done by itself."""
         if self._reader:

@@ -25,7 +25,7 @@ from tarot_tui.text import duration
 from tarot_tui.tui.background import in_daemon
 from tarot_tui.tui.machine import MINUTE, History, Machine, checked
 from tarot_tui.tui.run_curves import SMOOTH, number
-from tarot_tui.tui.run_reader import Look, Watcher
+from tarot_tui.tui.run_reader import EVERY, SELDOM, Look, Watcher
 from tarot_tui.tui.verbs import resume
 from tarot_tui.tui.widgets.chart import RunChart
 from tarot_tui.tui.widgets.chart_caption import ChartCaption
@@ -120,6 +120,8 @@ class RunView(Container):
         """Begin to look."""
         self.show(self.folder)
         self.set_interval(1.0, self._notice_silence)
+        self.watch(self.app, "app_focus", self._set_pace, init=False)
+        self.app.screen_change_signal.subscribe(self, lambda _screen: self._set_pace())
 
     def on_unmount(self) -> None:
         """Stop looking; a look that hangs is left behind."""
@@ -138,6 +140,20 @@ class RunView(Container):
         self._seen_at = time.monotonic()
         self._watcher = Watcher(folder, lambda look: self._hand_over(self.Seen(folder, look)))
         self._watcher.compare_with(self.compared)
+
+    def _set_pace(self) -> None:
+        """Look seldom while nobody sees it, and at once when somebody does again."""
+        every = EVERY if self._is_seen else SELDOM
+        if every != self._watcher.every:
+            self._watcher.every = every
+            self.query_one(LogPane).view.pace(1.5 * every)
+            self._watcher.wake()
+
+    @property
+    def _is_seen(self) -> bool:
+        stack = self.app.screen_stack
+        above = stack[stack.index(self.screen) + 1 :] if self.screen in stack else [self.screen]
+        return self.app.app_focus and all(screen.is_modal for screen in above)
 
     def _smoothed(self) -> float | None:
         return self._look.curves.of(SMOOTH).last if self._look else None
@@ -206,7 +222,7 @@ class RunView(Container):
 
     def _notice_silence(self) -> None:
         silence = time.monotonic() - self._seen_at
-        if silence > _SILENT:
+        if silence > _SILENT + self._watcher.every - EVERY:
             self.query_one(RunHead).show(self._look, self.folder.name, self._smoothed(), silence)
         if (age := self._age()) and age > OLD:
             self.query_one(HardwarePanel).show(self._history.look(age))
