@@ -13,7 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 
 from tarot_tui.errors import TarotError
-from tarot_tui.locale import _
+from tarot_tui.locale import N_, _
 from tarot_tui.project import Project
 from tarot_tui.text import plain
 from tarot_tui.tui import keys, steps
@@ -23,6 +23,13 @@ from tarot_tui.tui.widgets.rail import Rail
 from tarot_tui.tui.widgets.shell_line import ShellLine
 
 _STYLES = {"error": "$text-error", "warning": "$text-warning", "ok": "$text-success", "info": ""}
+
+#: Fields of widgets that several steps have.
+_SHARED_FIELDS = {
+    "plan-findings": N_(
+        "What the plan has to say, the worst first. Enter unfolds a finding: evidence and fix."
+    ),
+}
 
 
 class StepScreen(Screen[None]):
@@ -65,7 +72,7 @@ class StepScreen(Screen[None]):
 
     def help_for(self, widget: Widget | None) -> str:
         """What the field is for; empty for what needs no words."""
-        return _(self.FIELDS.get(widget.id or "", "")) if widget else ""
+        return _((_SHARED_FIELDS | self.FIELDS).get(widget.id or "", "")) if widget else ""
 
     @property
     def busy(self) -> bool:
@@ -207,8 +214,11 @@ class StepScreen(Screen[None]):
 
     def action_help(self) -> None:
         """Say what the field in focus is for, and show the keys."""
+        from tarot_tui import glossary
         from tarot_tui.tui.screens.help import HelpScreen
 
+        about = self.help_for(self.focused)
+        word = glossary.about(about.partition(":")[0])
         logs = [view for view in self.query("LogView") if view.region]
         own = logs[0].KEYS if logs else ()
-        self.app.push_screen(HelpScreen((*self.key_table, *own), self.help_for(self.focused)))
+        self.app.push_screen(HelpScreen((*self.key_table, *own), "\n".join(filter(None, (about, word)))))
