@@ -50,6 +50,7 @@ VERBS = {
     "docker": N_("put the project into containers, and check that they see the GPUs"),
     "notebook": N_("write a notebook that trains a recipe on Colab or Kaggle"),
     "glossary": N_("what the words mean: LoRA, epoch, quantisation …"),
+    "serve": N_("the wizard in a web browser, on this machine only"),
     "keys": N_("the wizard's keys, as the file that changes them"),
     "demo": N_("all of it on a small built-in model, in a few minutes"),
 }

@@ -17,7 +17,7 @@ _COMMANDS = ("doctor", "data build", "train --dry-run", "train --follow", "expor
 def run(args: Namespace) -> int:
     """Open the wizard on the project in ``args.dir``; without a project there it offers to make one."""
     folder = Path(args.dir or args.project or Path.cwd()).absolute()
-    project = _project_in(folder)
+    project = project_in(folder)
     if project:
         from tarot_tui.cli.output import adopt
 
@@ -48,7 +48,8 @@ def can_draw() -> bool:
     return is_terminal() and os.environ.get("TERM", "") not in ("", "dumb", "unknown")
 
 
-def _project_in(folder: Path) -> Project | None:
+def project_in(folder: Path) -> Project | None:
+    """The project that ``folder`` lies in, if there is one."""
     try:
         return find(folder)
     except BadInput:
