@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -109,7 +111,7 @@ def test_attention_by_blocks_is_attention_of_each_text_alone(monkeypatch, rule):
         assert close(found, wanted)
 
 
-def tuned(family: str) -> nn.Module:
+def tuned(family: str, **lora: Any) -> nn.Module:
     """A random model of two layers with LoRA in fp32 whose matrices are both not zero."""
     from peft import LoraConfig, get_peft_model
     from transformers import AutoConfig, AutoModelForCausalLM
@@ -119,9 +121,8 @@ def tuned(family: str) -> nn.Module:
     base = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     for weight in base.parameters():
         weight.data.add_(torch.randn_like(weight) * 0.1)
-    model = get_peft_model(
-        base, LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM")
-    )
+    options = {"r": 4, "lora_alpha": 8, "target_modules": "all-linear", "task_type": "CAUSAL_LM", **lora}
+    model = get_peft_model(base, LoraConfig(**options))
     for name, weight in model.named_parameters():
         if "lora_B" in name:
             weight.data.normal_(std=0.1)
@@ -183,3 +184,101 @@ def test_fused_and_without_padding_every_family_learns_the_same(family, checkpoi
         assert model.eval()(**in_a_row(), num_items_in_batch=50).loss.item() == pytest.approx(
             plain_loss, rel=1e-5
         )
+
+
+SAID_LORA = "LoRA layers are computed by peft"
+SAID_LOSS = "The loss is computed from whole logits"
+
+
+@pytest.mark.parametrize(
+    "lora,said",
+    [
+        ({"lora_dropout": 0.1}, SAID_LORA),
+        ({"use_dora": True}, SAID_LORA),
+        ({"lora_bias": True}, SAID_LORA),
+        ({"modules_to_save": ["lm_head"]}, SAID_LOSS),
+        ({"target_modules": ["q_proj", "lm_head"]}, SAID_LOSS),
+    ],
+    ids=["dropout", "dora", "bias", "head", "lora-on-head"],
+)
+def test_what_is_not_known_to_come_out_the_same_stays_and_is_said(lora, said):
+    model = tuned("llama", **lora).eval()  # without the chance in dropout
+    plain_loss, plain = learned(model, padded())
+    made = fuse(model, rows=True)
+    assert [said in sentence for sentence in made.left] == [True]
+    assert (said is SAID_LOSS) != made.loss and made.rows
+    loss, found = learned(model, in_a_row())
+    assert loss == pytest.approx(plain_loss, rel=1e-5)
+    assert all(close(found[name], plain[name], 1e-4) for name in plain)
+
+
+def test_with_a_second_adapter_peft_computes_what_it_knows_best():
+    from peft import LoraConfig
+
+    model = tuned("llama")
+    made = fuse(model, rows=False)
+    model.add_adapter("other", LoraConfig(r=2, target_modules="all-linear", task_type="CAUSAL_LM"))
+    assert fuse(model, rows=False).lora == 0 and made.lora
+    with torch.no_grad():
+        one = model(input_ids=padded()["input_ids"]).logits
+        model.base_model.set_adapter(["default", "other"])
+        both = model(input_ids=padded()["input_ids"]).logits
+        with model.disable_adapter():
+            neither = model(input_ids=padded()["input_ids"]).logits
+    assert torch.allclose(one, both, atol=1e-5)  # the other's second matrix is still zero
+    assert not torch.allclose(one, neither, atol=1e-3)
+
+
+def test_texts_are_padded_where_a_layer_runs_on_from_one_into_the_next():
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    config = AutoConfig.for_model(
+        "qwen3_next", **SMALL, head_dim=8, num_experts=2, num_experts_per_tok=1, moe_intermediate_size=16,
+        shared_expert_intermediate_size=16, linear_num_value_heads=2, linear_num_key_heads=2,
+        linear_key_head_dim=8, linear_value_head_dim=8,
+    )  # fmt: skip
+    made = fuse(AutoModelForCausalLM.from_config(config), rows=True)
+    assert not made.rows and any("Batches are padded" in sentence for sentence in made.left)
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_a_base_in_few_bits_learns_as_its_numbers_would(tiny_llama, bits):
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+    from tarot_tui.training.engines.fused.quantised import dense, is_quantised
+
+    kind = BitsAndBytesConfig(
+        load_in_4bit=bits == 4, load_in_8bit=bits == 8, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.float32,
+    )  # fmt: skip
+
+    def made(**options: Any) -> nn.Module:
+        base = AutoModelForCausalLM.from_pretrained(tiny_llama, dtype=torch.float32, **options)
+        torch.manual_seed(0)
+        lora = LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM", init_lora_weights=False)
+        return get_peft_model(base, lora).train()
+
+    quantised, whole = made(quantization_config=kind, device_map={"": "cpu"}), made()
+    for few, all_bits in zip(quantised.modules(), whole.modules(), strict=True):
+        if is_quantised(few):
+            all_bits.weight.data = dense(few, torch.float32)
+    # bitsandbytes keeps the norms of an 8-bit model in 16 bits.
+    whole.load_state_dict(
+        {n: w for n, w in quantised.state_dict().items() if "norm" in n or "lora" in n}, strict=False
+    )
+    wanted_loss, wanted = learned(whole, padded())
+    assert fuse(quantised, rows=True).lora == 14
+    loss, found = learned(quantised, in_a_row())
+    assert loss == pytest.approx(wanted_loss, rel=1e-4)
+    assert all(close(found[name], wanted[name], 1e-3) for name in wanted)
+
+
+def test_autocast_casts_for_a_fused_layer_as_for_a_plain_one():
+    model = tuned("llama")
+    fuse(model, rows=True)
+    wanted, _gradients = learned(model, in_a_row())
+    with torch.autocast("cpu", torch.bfloat16):
+        loss, found = learned(model, in_a_row())
+    assert loss == pytest.approx(wanted, rel=0.02)
+    assert all(gradient.dtype == torch.float32 and gradient.isfinite().all() for gradient in found.values())

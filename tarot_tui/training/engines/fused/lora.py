@@ -31,7 +31,7 @@ class LoraLinear(torch.autograd.Function):
         rows = x.reshape(-1, x.shape[-1])
         inner = rows @ a.to(x.dtype).t()
         weight = dense(base, x.dtype)
-        result = nn.functional.linear(rows, weight, base.bias)
+        result = nn.functional.linear(rows, weight, None if base.bias is None else base.bias.to(x.dtype))
         result.addmm_(inner, (b * scale).to(x.dtype).t())
         # What is dequantised is not worth its place.
         ctx.save_for_backward(rows, a, b, inner, *([] if is_quantised(base) else [weight]))

@@ -106,7 +106,8 @@ def loss_of(head: Head, hidden: torch.Tensor, labels: torch.Tensor, count: Any) 
     # Read once and not called: where DeepSpeed has the weight in pieces, it is whole from here to the end of this pass.
     weight, bias = head.linear.weight, head.linear.bias
     hidden = hidden[:, :-1].reshape(-1, hidden.shape[-1])[kept].to(weight.dtype)
-    total = CrossEntropy.apply(hidden, targets[kept], weight, bias, head)
+    with torch.autocast(hidden.device.type, enabled=False):  # everything is in the head's precision
+        total = CrossEntropy.apply(hidden, targets[kept], weight, bias, head)
     if count is None:
         count = max(len(kept), 1)
     return total / (count.to(total.device) if torch.is_tensor(count) else count)
