@@ -15,6 +15,8 @@ from tarot_tui.training.recipe import Recipe
 
 MODULE = "tarot_tui.training.engines.probe"
 
+#: What a probe is called where a run would have its name.
+SOURCE = "probe"
 #: Seconds that the steps may take together, the first always being finished.
 SECONDS = 60.0
 
@@ -42,7 +44,7 @@ def measure(
     failed = _("The steps that were to be measured failed: {reason}")
     found = child.ask(MODULE, request, failed, say, environment([Device(**plan.device)]))
     experience = Experience(
-        _("a probe"),
+        SOURCE,
         asked(recipe, plan.base_fingerprint, plan.device["name"], plan.precision),
         peak=found["peak"],
         estimated=plan.memory["estimated"],

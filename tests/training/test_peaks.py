@@ -93,7 +93,7 @@ def test_a_probe_measures_and_leaves_nothing_but_what_it_learned(cards, tiny_rec
     before = sorted(path for path in cards.root.rglob("*") if "token" not in str(path))
     assert main(["train", "tiny", "--dry-run", "--probe", "--json", "--project", str(cards.root)]) == 0
     plan = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert plan["memory"]["measured"] == plan["seconds_from"] == "a probe"
+    assert plan["memory"]["measured"] == plan["seconds_from"] == "probe"
     assert plan["seconds_estimate"] > 0 and plan["memory"]["band"] < 0.1
     # More than the interpreter with torch takes, and less than a model a hundred times as large would.
     assert 3e8 < plan["memory_bytes"] < 2e9

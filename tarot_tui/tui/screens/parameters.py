@@ -67,6 +67,8 @@ class ParametersScreen(StepScreen):
         self._loaded: Beginning | None = None
         self._before: list[dict[str, Any]] = []
         self._measuring = False
+        #: What is said once instead of what saving would do.
+        self._note = ""
 
     def body(self) -> Iterable[Widget]:
         """The recipe and its name above, the form and the plan below (or side by side, where it is wide)."""
@@ -159,6 +161,7 @@ class ParametersScreen(StepScreen):
     def on_recipe_form_changed(self) -> None:
         """A value was changed."""
         self._judge()
+        self._note = ""
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Another name to save under, or other settings to be shown."""
@@ -213,7 +216,9 @@ class ParametersScreen(StepScreen):
 
     def _explain(self) -> None:
         name = self.query_one("#save-as", Input).value.strip()
-        if help_text := self.query_one(RecipeForm).line_for(self.focused):
+        if self._note:
+            self.say(self._note)
+        elif help_text := self.query_one(RecipeForm).line_for(self.focused):
             self.say(help_text)
         elif self._unchanged(name):
             self.say(_("recipes/{name}.yaml is used as it is.").format(name=name))
@@ -264,11 +269,8 @@ class ParametersScreen(StepScreen):
         self._before.append(before)
         form.change({key: getattr(made, key) for key in values})
         form.row(next(iter(values))).scroll_visible(animate=False)
-        self._judge()
-        self.say(
-            _("Changed: {changes}. u takes it back.").format(
-                changes=", ".join(f"{key}: {value}" for key, value in asked.items())
-            )
+        self._note = _("Changed: {changes}. u takes it back.").format(
+            changes=", ".join(f"{key}: {value}" for key, value in asked.items())
         )
 
     def action_undo(self) -> None:

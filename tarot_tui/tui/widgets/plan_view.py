@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,10 +15,10 @@ from textual.message import Message
 from textual.widgets import Static
 
 from tarot_tui.errors import TarotError
-from tarot_tui.findings import Finding, has_errors
+from tarot_tui.findings import Finding, has_errors, worst_first
 from tarot_tui.locale import _
 from tarot_tui.project import Project
-from tarot_tui.text import duration, size
+from tarot_tui.text import duration, one_line, size
 from tarot_tui.tui import child
 from tarot_tui.tui.widgets.finding_list import FindingList
 
@@ -47,7 +48,7 @@ class PlanView(Vertical):
         """fix_key: see :class:`.finding_list.FindingList`."""
         super().__init__()
         self._fix_key = fix_key
-        self._shown: dict[str, str] = {}
+        self._shown: dict[str, tuple[str, str]] = {}
 
     def compose(self) -> ComposeResult:
         """Figures and findings."""
@@ -62,6 +63,8 @@ class PlanView(Vertical):
 
         more: findings to show with the plan's own. doing: what to say meanwhile.
         """
+        if not self._shown:
+            self.query_one("#figures", Static).update("")
         self._head(doing or _("computing…"))
         self.run_worker(self._compute(project, list(argv), list(more)), group="plan", exclusive=True)
 
@@ -72,6 +75,14 @@ class PlanView(Vertical):
         self._head()
         self.query_one(FindingList).show([])
         self.query_one("#figures", Static).update(Content.styled(sentence, "$text-muted"))
+
+    def _mends(self, findings: list[Finding]) -> str:
+        """What the key would do: on a low screen the finding itself may leave no room for it."""
+        from tarot_tui.training.fixes import changes
+
+        fixes = (one.fix for one in worst_first(findings) if changes(one.fix))
+        first = next(fixes, "") if self._fix_key else ""
+        return f"{self._fix_key}: {one_line(first, 60)}" if first else ""
 
     def _head(self, doing: str = "") -> None:
         words = Content(_("Plan")) + (Content.styled(f"  {doing}", "$text-muted not bold") if doing else "")
@@ -87,7 +98,7 @@ class PlanView(Vertical):
             self.post_message(self.Computed({}, good=False, problem=str(error)))
             return
         findings = [Finding(**found) for found in plan.get("findings", [])] + more
-        self._head(_verdict(findings))
+        self._head("  ".join(filter(None, (_verdict(findings), self._mends(findings)))))
         self._show(figures(plan))
         shown = self.query_one(FindingList)
         shown.show(findings)
@@ -95,60 +106,68 @@ class PlanView(Vertical):
         self.move_child(shown, **{"before" if has_errors(findings) else "after": self.query_one("#figures")})
         self.post_message(self.Computed(plan, good=not has_errors(findings)))
 
-    def _show(self, found: dict[str, str]) -> None:
+    def _show(self, found: dict[str, tuple[str, str]]) -> None:
         before, self._shown = self._shown, found
         width = max(map(cell_len, found), default=0)
         lines = []
-        for key, value in found.items():
-            was = before.get(key, value)
+        for key, (value, more) in found.items():
+            was, _more = before.get(key, (value, ""))
             line = Content.styled(set_cell_size(key, width + 2), "$text-muted")
-            if was == value:
-                line += Content(value)
-            else:
-                line += Content.styled(value, "bold") + Content.styled(
-                    "  " + _("was {value}").format(value=was), "$text-muted"
-                )
+            line += Content.styled(value, "bold" if was != value else "") + Content(more)
+            if was != value:
+                line += Content.styled("  " + _("was {value}").format(value=was), "$text-muted")
             lines.append(line)
         self.query_one("#figures", Static).update(Content("\n").join(lines))
 
 
-def figures(plan: dict[str, Any]) -> dict[str, str]:
-    """The figures of a plan: by a short name each, one short line."""
+def figures(plan: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """The figures of a plan: by a short name each, what the recipe decides, and what else there is to say of it."""
     memory, device = plan["memory"], plan["device"]
-    found = {
-        _("steps"): _("{steps:,} over {samples:,} samples, {warmup:,} to warm up").format(**plan),
-        _("memory"): _("{low} to {high}; {free} free").format(
-            low=size(memory["low"]), high=size(memory["high"]), free=size(device["free"])
+    measured = _(", measured in {run}").format(run=memory["measured"]) if memory.get("measured") else ""
+    return {
+        _("steps"): (
+            f"{plan['steps']:,}",
+            _(" over {samples:,} samples, {warmup:,} to warm up").format(**plan),
+        ),
+        _("memory"): (
+            _("{low} to {high}").format(low=size(memory["low"]), high=size(memory["high"])),
+            _("; {free} free").format(free=size(device["free"])) + measured,
         ),
         _("time"): _time(plan),
-        _("tokens"): _("{tokens_seen:,} seen, {share:.0%} of them learned").format(
-            tokens_seen=plan["tokens_seen"], share=plan["supervised_tokens"] / max(plan["tokens"], 1)
+        _("tokens"): (
+            f"{plan['tokens_seen']:,}",
+            _(" seen, {share:.0%} of them learned").format(
+                share=plan["supervised_tokens"] / max(plan["tokens"], 1)
+            ),
         ),
-        _("cut off"): _("{cut:,} answers, {truncated:,} samples").format(
-            cut=plan["answers_cut"], truncated=plan["truncated"]
+        _("cut off"): (
+            _("{cut:,} answers, {truncated:,} samples").format(
+                cut=plan["answers_cut"], truncated=plan["truncated"]
+            ),
+            "",
         ),
-        _("points"): _("{loss} of the loss, {measured} measured, {kept} checkpoints").format(
-            loss=plan["loss_points"], measured=len(plan["evaluations"]), kept=len(plan["checkpoints"])
+        _("points"): (
+            _("{loss} of the loss, {measured} measured, {kept} checkpoints").format(
+                loss=plan["loss_points"], measured=len(plan["evaluations"]), kept=len(plan["checkpoints"])
+            ),
+            "",
         ),
-        _("disk"): _("{needed}; {free} free").format(
-            needed=size(plan["disk_bytes"]), free=size(plan["disk_free"])
-        ),
+        _("disk"): (size(plan["disk_bytes"]), _("; {free} free").format(free=size(plan["disk_free"]))),
     }
-    if memory.get("measured"):
-        found[_("memory")] += "  " + _("(measured in {run})").format(run=memory["measured"])
-    return found
 
 
-def _time(plan: dict[str, Any]) -> str:
+def _time(plan: dict[str, Any]) -> tuple[str, str]:
     if not (seconds := plan.get("seconds_estimate")):
-        return _("not known before a first run here")
-    return _("about {time}, as fast as {run}").format(time=duration(seconds), run=plan["seconds_from"])
+        return _("not known before a first run here"), ""
+    return duration(seconds), _(", as fast as {run}").format(run=plan["seconds_from"])
 
 
 def _verdict(findings: Sequence[Finding]) -> str:
     """How many findings forbid the start, and how many are to be looked at; empty when there are none."""
-    errors = sum(one.severity == "error" for one in findings)
-    warnings = sum(one.severity == "warning" for one in findings)
-    if errors:
-        return _("{errors} in the way, {warnings} to look at").format(errors=errors, warnings=warnings)
-    return _("{warnings} to look at").format(warnings=warnings) if warnings else ""
+    count = Counter(one.severity for one in findings)
+    said = []
+    if errors := count["error"]:
+        said.append(_("{errors} in the way").format(errors=errors))
+    if warnings := count["warning"]:
+        said.append(_("{warnings} to look at").format(warnings=warnings))
+    return ", ".join(said)
