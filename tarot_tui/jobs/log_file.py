@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from tarot_tui.jobs.log import shown
@@ -53,6 +54,7 @@ class Part:
     rest: Line | None = None
 
 
+@lru_cache(4096)  # asked for the same lines at every look
 def level(text: str) -> str:
     """``error``, ``warning`` or nothing: how grave a line is, by the words that loggers use."""
     data = text.encode("utf-8", "replace")

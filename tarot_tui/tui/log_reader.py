@@ -19,8 +19,8 @@ class LogReader:
     """Does what it is asked to, one thing after the other, and tells when the file has grown.
 
     A question replaces the one of the same name that has not been begun: so whoever scrolls fast over a slow disk
-    gets the last page and not all of them. Of each answer ``tell(name, answer, generation)`` is called in the thread,
-    with the name ``grown`` and the size when the file is not as it was.
+    gets the last page and not all of them. Of each answer ``tell(name, answer, generation)`` is called in the thread;
+    with the name ``grown``, and what ``watch`` (a question, too) answers, whenever the file is not as it was.
     """
 
     def __init__(self, path: Path, tell: Callable[[str, Any, int], None]) -> None:
@@ -28,6 +28,8 @@ class LogReader:
         self.every = EVERY
         self._file = LogFile(path)
         self._tell = tell
+        #: What is asked after every look; it runs in the thread, and must only read what is its own.
+        self.watch: Work = _size
         self._questions: dict[str, Work] = {}
         self._changed = threading.Condition()
         self._stopped = False
@@ -41,7 +43,7 @@ class LogReader:
 
     def look(self) -> None:
         """See now whether it has grown."""
-        self.ask("grown", LogFile.look)
+        self.ask("grown", _size)
 
     def stop(self) -> None:
         """Read no more. Does not wait for what hangs."""
@@ -55,15 +57,14 @@ class LogReader:
             name, work = self._next()
             if self._stopped:
                 return
+            if name == "grown":
+                now = (self._file.look(), self._file.generation)
+                if now == seen:
+                    continue
+                seen, work = now, self.watch
             answer = work(self._file)
-            if self._stopped:
-                return
-            now = (self._file.size, self._file.generation)
-            if name != "grown":
-                self._tell(name, answer, now[1])
-            elif now != seen:
-                seen = now
-                self._tell(name, answer, now[1])
+            if not self._stopped:
+                self._tell(name, answer, self._file.generation)
 
     def _next(self) -> tuple[str, Work]:
         with self._changed:
@@ -71,4 +72,8 @@ class LogReader:
                 self._changed.wait(self.every)
             # What somebody waits for goes before what comes by itself.
             name = next((name for name in self._questions if name != "grown"), "grown")
-            return name, self._questions.pop(name, LogFile.look)
+            return name, self._questions.pop(name, _size)
+
+
+def _size(file: LogFile) -> int:
+    return file.size

@@ -89,6 +89,8 @@ class LogView(Widget, can_focus=True):
         self._owed = 0
         self._generation = 0
         self._match: int | None = None
+        #: Where the thread goes on reading by itself; None: it does not.
+        self._followed_to: int | None = None
 
     # ---- reading
 
@@ -109,6 +111,7 @@ class LogView(Widget, can_focus=True):
         self.path = path
         self._generation = 0
         self._reader = LogReader(path, self._told)
+        self._reader.watch = self._read_new
         self._begin_anew()
         self._show_again()
 
@@ -131,7 +134,7 @@ class LogView(Widget, can_focus=True):
         # What is in sight stays there until there is something to show instead.
         self._window.clear()
         self._asked.clear()
-        self._owed, self._match, self._searching = 0, None, None
+        self._owed, self._match, self._searching, self._followed_to = 0, None, None, None
         self._ask(
             "end", lambda file: file.before(file.look(), max(_LINES, 3 * self._window.height), self._wanted)
         )
@@ -159,8 +162,17 @@ class LogView(Widget, can_focus=True):
         self._fill()
         self._show_again()
 
-    def _take_grown(self, size: int) -> None:
-        self._window.size = size
+    def _read_new(self, file: LogFile) -> tuple[int, Part | None]:
+        # In the thread: what came, right with the news that it came, so that it is in the same frame.
+        start = self._followed_to
+        if start is None or file.size - start > BLOCK:
+            return file.size, None
+        return file.size, file.after(start, _LINES, self._wanted)
+
+    def _take_grown(self, answer: tuple[int, Part | None]) -> None:
+        self._window.size, part = answer
+        if part and part.start == self._window.end and self.following:
+            self._window.append(part)
 
     def _take_end(self, part: Part) -> None:
         self._window.put(part)
@@ -188,6 +200,7 @@ class LogView(Widget, can_focus=True):
             self._ask("end", lambda file: file.before(file.look(), _LINES, self._wanted))
         elif window.lacks_behind:
             self._ask("behind", partial(LogFile.after, start=window.end, count=_LINES, wanted=self._wanted))
+        self._followed_to = window.end if self.following else None
         if window.lacks_before:
             self._ask("before", partial(LogFile.before, end=window.start, count=_LINES, wanted=self._wanted))
 
@@ -283,6 +296,7 @@ class LogView(Widget, can_focus=True):
             self._begin_anew()
         else:
             self._window.anchor = None
+            self._fill()
             self._show_again()
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:

@@ -169,6 +169,9 @@ class RunView(Container):
         if event.watcher_of != self.folder:
             return
         look = event.look
+        self.query_one(
+            LogPane
+        ).look()  # first: its thread reads while we show the rest, so that all is one frame
         before, self.status, self._look, self._seen_at = self.status, look.status, look, time.monotonic()
         chart = self.query_one(RunChart)
         self.set_class(look.kind != "train" and not look.curves.by_key, "-no-loss")
@@ -177,7 +180,6 @@ class RunView(Container):
         self.query_one(ChartCaption).speak_for(chart)
         self.query_one(RunHead).show(look, self.folder.name, self._smoothed())
         self._show_hardware(look)
-        self.query_one(LogPane).look()
         if before is None or before.state != look.status.state:
             self.post_message(self.Changed(self.folder, look.status))
         self._watcher.taken()
