@@ -36,7 +36,7 @@ begun = time.process_time()
 reader = CurvesReader(folder)
 chart = RunChart()
 chart.name_of_run = chart.bright = folder.name
-chart.end = int(sys.argv[2])
+chart.end = 2 * int(sys.argv[2])
 chart.curves = reader.read()
 chart.compose_lines(120, 30)
 opened, first = time.process_time() - begun, memory("VmRSS:")

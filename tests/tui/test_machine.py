@@ -108,3 +108,10 @@ def test_mig_instances_and_traffic_are_listed_where_there_is_room():
     panel._machine = machine(GPU | {"util": None, "parts": parts})
     shown = text(panel.compose_lines(100, 20))
     assert shown.count("MIG") == 2 and "6.0/20 GB" in shown and "in   2.5" in shown
+
+
+def test_one_line_is_enough_for_all_gpus():
+    panel = HardwarePanel()
+    panel._machine = machine(*[GPU | {"index": index} for index in range(8)])
+    (line,) = panel.compose_lines(78, 1)
+    assert "GPU ⣿⣿⣿⣿⣿⣿⣿⣿  97 %" in text([line]) and "61 C" in text([line])

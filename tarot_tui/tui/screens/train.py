@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,39 +22,22 @@ from tarot_tui.tui.screens.step import StepScreen
 from tarot_tui.tui.widgets.plan_view import PlanView
 from tarot_tui.tui.widgets.run_view import RunView
 
+_OWN: tuple[Key, ...] = table(
+    "train",
+    Key("s", "s", "stop", N_("stop"), N_("Stop the run after it has saved a checkpoint; asks first.")),
+    Key("r", "r", "resume", N_("resume"), N_("Go on with a run that was stopped, failed or got lost.")),
+    Key("l", "l", "bigger_log", N_("log bigger"), N_("Give the log the whole pane, or take it back."), quiet=True),
+    Key("a", "a", "again", N_("train again"), N_("Prepare another run with the recipe as it is now."), quiet=True),
+)  # fmt: skip
+#: The line at the bottom has room only for the way through the steps.
+KEYS: tuple[Key, ...] = (*_OWN, *(replace(key, quiet=True) for key in RUN))
+
 
 class TrainScreen(StepScreen, RunKeys):
     """Before: the plan and the start. After: the run, whoever started it."""
 
     STEP = "train"
-    KEYS = (
-        table(
-            "train",
-            Key(
-                "s", "s", "stop", N_("stop"), N_("Stop the run after it has saved a checkpoint; asks first.")
-            ),
-            Key(
-                "r", "r", "resume", N_("resume"), N_("Go on with a run that was stopped, failed or got lost.")
-            ),
-            Key(
-                "l",
-                "l",
-                "bigger_log",
-                N_("log bigger"),
-                N_("Give the log the whole pane, or take it back."),
-                quiet=True,
-            ),
-            Key(
-                "a",
-                "a",
-                "again",
-                N_("train again"),
-                N_("Prepare another run with the recipe as it is now."),
-                quiet=True,
-            ),
-        )
-        + RUN
-    )
+    KEYS = KEYS
     BINDINGS = bindings(KEYS)
 
     def __init__(self, *arguments: Any) -> None:

@@ -22,7 +22,7 @@ from tarot_tui.tui.widgets.gpu_lines import (
     short,
 )
 from tarot_tui.tui.widgets.lines import Lines, Run, Runs, bar, chop_words, fit, flow
-from tarot_tui.tui.widgets.node_lines import groups, node_lines
+from tarot_tui.tui.widgets.node_lines import glance, groups, node_lines
 
 #: Seconds without a new reading after which it is called old.
 OLD = 5.0
@@ -75,6 +75,13 @@ class HardwarePanel(Lines):
             return [[("label", _("Hardware: no reading yet."))]]
         if self.whole:
             return self._everything(width)[: max(height, 1)]
+        if height == 1 and machine.gpus:
+            words = [
+                run
+                for name, _s, _r, said in host(machine)[:2]
+                for run in (("label", f"{name} "), ("", f"{said}  "))
+            ]
+            return [fit([*words, *glance(machine)], width)]
         said = hints(machine, self._working)
         if width < _COLUMN:
             return self._column(width, height, said)

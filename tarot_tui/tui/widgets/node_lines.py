@@ -27,6 +27,11 @@ def node_lines(machines: list[Machine], width: int) -> list[Runs]:
     return [fit(_line(number, machine), width) for number, machine in enumerate(machines)]
 
 
+def glance(machine: Machine) -> Runs:
+    """All its GPUs in one piece: for where there is one line."""
+    return [("label", "GPU "), *map(cell, machine.gpus), ("", " "), *_summary(machine)]
+
+
 def _line(number: int, machine: Machine) -> Runs:
     name = machine.name or _("machine {number}").format(number=number)
     line: Runs = [
@@ -36,6 +41,11 @@ def _line(number: int, machine: Machine) -> Runs:
     ]
     if machine.age is not None and machine.age > _OLD:
         return [*line, ("warm", _("stale {time}").format(time=duration(machine.age)))]
+    return line + _summary(machine)
+
+
+def _summary(machine: Machine) -> Runs:
+    line: Runs = []
     said = [gpu for gpu in machine.gpus if not gpu.lost]
     loads = [gpu.util for gpu in said if gpu.util is not None]
     line.append(("", f"{sum(loads) / len(loads):3.0f} %  " if loads else "  –    "))

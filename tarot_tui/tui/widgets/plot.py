@@ -14,6 +14,9 @@ from tarot_tui.tui.widgets.series import Point, Series
 #: Cells of the labels of the y axis.
 LABEL_WIDTH = 7
 
+#: Dots of a cell up to which the curve in it is a thin one.
+_THIN = 3
+
 #: One line of a chart as (role, text) runs; the roles are "axis", "grid", "cursor", and those of layers and flags.
 Runs = list[tuple[str, str]]
 
@@ -80,10 +83,14 @@ def plot_size(width: int, height: int) -> tuple[int, int]:
 
 def _row(layers: list[tuple[str, list[int]]], has_label: bool, width: int) -> list[tuple[str, str]]:
     cells = [("grid", "⠂" if has_label and column % 4 == 3 else " ") for column in range(width)]
+    under = [0] * width
     for role, masks in reversed(layers):
         for column, mask in enumerate(masks):
             if mask:
-                cells[column] = (role, chr(BLANK + mask))
+                # A thin curve below stays whole; a thick one would hide this one's course.
+                thin = under[column] if under[column].bit_count() <= _THIN else 0
+                under[column] = mask
+                cells[column] = (role, chr(BLANK + (mask | thin)))
     return cells
 
 
