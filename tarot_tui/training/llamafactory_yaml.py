@@ -64,6 +64,8 @@ def translate(project: Project, recipe: Recipe, precision: Precision, output_dir
         "neat_packing": recipe.packed,
         **_measuring(recipe),
     }
+    # Both said, the share would win over the number.
+    args.pop("warmup_ratio" if recipe.warmup_steps else "warmup_steps")
     if args.pop("group_by_length", False):
         # Its name since transformers 5, which refuses the old one.
         args["train_sampling_strategy"] = "group_by_length"

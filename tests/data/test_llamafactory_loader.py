@@ -3,7 +3,7 @@
 It wants packages older than ours, so it runs in an environment of its own::
 
     python -m venv lf && lf/bin/pip install llamafactory==0.9.5 "transformers==5.5.4"
-    TAROT_TEST_LLAMAFACTORY=lf/bin/python pytest -m external tests/data/test_llamafactory_loader.py
+    TAROT_LLAMAFACTORY_PYTHON=lf/bin/python pytest -m external tests/data/test_llamafactory_loader.py
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from tarot_tui.data.build import build
 from tarot_tui.data.convert import convert
 from tarot_tui.data.split import split
 
-PYTHON = os.environ.get("TAROT_TEST_LLAMAFACTORY", "")
+PYTHON = os.environ.get("TAROT_LLAMAFACTORY_PYTHON", "")
 
 pytestmark = [
     pytest.mark.external,
-    pytest.mark.skipif(not PYTHON, reason="TAROT_TEST_LLAMAFACTORY names no Python"),
+    pytest.mark.skipif(not PYTHON, reason="TAROT_LLAMAFACTORY_PYTHON names no Python"),
 ]
 
 # Its loader up to the point where a template and a tokenizer would come in.

@@ -1,4 +1,4 @@
-"""What we write, read by LLaMA-Factory itself: ``TAROT_TEST_LLAMAFACTORY=…/bin/python pytest -m external tests/training``."""
+"""What we write, read by LLaMA-Factory itself: ``TAROT_LLAMAFACTORY_PYTHON=…/bin/python pytest -m external tests/training``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tarot_tui.training.presets import presets
 pytestmark = [
     pytest.mark.external,
     pytest.mark.skipif(
-        "TAROT_TEST_LLAMAFACTORY" not in os.environ, reason="TAROT_TEST_LLAMAFACTORY names no Python"
+        "TAROT_LLAMAFACTORY_PYTHON" not in os.environ, reason="TAROT_LLAMAFACTORY_PYTHON names no Python"
     ),
 ]
 
@@ -53,7 +53,7 @@ print(json.dumps(pairs))
 
 def asked(code: str, path) -> dict | list:
     done = subprocess.run(
-        [os.environ["TAROT_TEST_LLAMAFACTORY"], "-c", code, str(path)],
+        [os.environ["TAROT_LLAMAFACTORY_PYTHON"], "-c", code, str(path)],
         capture_output=True,
         text=True,
         env={**os.environ, "DISABLE_VERSION_CHECK": "1"},

@@ -161,13 +161,13 @@ def make(
         "engine": NAME,
         "engine_python": str(environment.python),
         "engine_version": environment.version,
-        "engine_packages": environment.versions,
     }
     spec = read_spec(folder)
     rewrite(
         folder,
         argv=["{python}", "-m", "tarot_tui.training.engines.llamafactory.starter"],
         request={**spec["request"], **engine},
+        versions={"tarot-tui": spec["versions"]["tarot-tui"], **environment.versions},
     )
     for unused in folder.glob("accelerate*.yaml"):
         unused.unlink()
