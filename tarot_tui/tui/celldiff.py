@@ -171,10 +171,10 @@ class CellDiff:
             if shown.has(x, piece, look, cells):
                 continue
             shown.set(x, piece, look, cells)
-            if run is None or run.end != x or run.look != look:
+            if run is None or run.end != x or not run.takes(piece, look):
                 if run:
                     yield run
-                run = Run(y, x, look)
+                run = Run(y, x, look, blank=piece == " ")
             run.pieces.append((piece, cells))
             run.end = x + cells
         if run:

@@ -10,6 +10,8 @@ from itertools import pairwise
 
 from rich.cells import split_graphemes
 
+from tarot_tui.tui.pen import look_of_blank
+
 #: The second half of a wide character.
 HALF = ""
 #: Characters of one cell each, whatever stands beside them: Latin, box lines, blocks, braille.
@@ -71,11 +73,11 @@ class Row:
 
     def has(self, x: int, piece: str, look: str, cells: int) -> bool:
         """Whether a character of ``cells`` cells stands at ``x`` in that look."""
-        return (
-            self.text[x] == piece
-            and self.look[x] == look
-            and (cells == 1 or (self.text[x + 1] == HALF and self.look[x + 1] == look))
-        )
+        if self.text[x] != piece:
+            return False
+        if self.look[x] != look:
+            return piece == " " and look_of_blank(self.look[x]) == look_of_blank(look)
+        return cells == 1 or (self.text[x + 1] == HALF and self.look[x + 1] == look)
 
     def set(self, x: int, piece: str, look: str, cells: int) -> None:
         """Note that this character was sent."""

@@ -11,6 +11,8 @@ from itertools import islice
 NO_LINK = ";"
 #: So many unchanged cells between two changed ones are sent again rather than jumped over.
 _SHORT_GAP = 4
+#: Attributes that can be seen on a blank: underlines, reverse, strike, overline.
+_SEEN_WITHOUT_TEXT = frozenset({"4", "7", "9", "21", "53"})
 
 
 @dataclass
@@ -22,6 +24,17 @@ class Run:
     look: str
     pieces: list[tuple[str, int]] = field(default_factory=list)
     end: int = 0
+    blank: bool = True
+
+    def takes(self, piece: str, look: str) -> bool:
+        """Whether this character may come next: in the same look, or one that differs only in how text would look."""
+        if look != self.look:
+            if (piece != " " and not self.blank) or look_of_blank(look) != look_of_blank(self.look):
+                return False
+            if piece != " ":
+                self.look = look
+        self.blank = self.blank and piece == " "
+        return True
 
 
 @lru_cache(4096)
@@ -37,6 +50,14 @@ def change_of_style(worn: str | None, wanted: str) -> str:
     if not before.keys() <= after.keys():
         return f"0;{wanted}"
     return ";".join(value for key, value in after.items() if before.get(key) != value)
+
+
+@lru_cache(4096)
+def look_of_blank(look: str) -> str:
+    """What can be seen of ``look`` where there is no character: two looks with the same draw the same blank."""
+    style, _escape, link = look.partition("\x1b")
+    parts = _parts(style)
+    return look if link or not _SEEN_WITHOUT_TEXT.isdisjoint(parts) else parts.get("48", "")
 
 
 def _parts(style: str) -> dict[str, str]:

@@ -27,7 +27,7 @@ _UNKNOWN_TO_PYTE = re.compile(
 class Terminal:
     """Runs a command in a pty; ``raw`` is everything it sent, ``screen`` what that looks like now."""
 
-    def __init__(self, argv, width=80, height=24, **environ):
+    def __init__(self, argv, width=80, height=24, cwd=None, **environ):
         self.raw = b""
         self.screen = pyte.Screen(width, height)
         self._stream = pyte.ByteStream(self.screen)
@@ -38,7 +38,7 @@ class Terminal:
         clean = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "LINES", "TMUX")}
         clean |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8"} | environ
         self.process = subprocess.Popen(
-            argv, stdin=slave, stdout=slave, stderr=slave, env=clean, start_new_session=True
+            argv, stdin=slave, stdout=slave, stderr=slave, env=clean, cwd=cwd, start_new_session=True
         )
 
     def resize(self, width, height):
@@ -106,8 +106,14 @@ class Terminal:
 
     @staticmethod
     def cells(screen):
-        """Every cell as pyte sees it: character, colours, attributes."""
-        return [[screen.buffer[y][x] for x in range(screen.columns)] for y in range(screen.lines)]
+        """Every cell as a person sees it: character, colours, attributes; of a blank what shows without a character."""
+        return [[_seen(screen.buffer[y][x]) for x in range(screen.columns)] for y in range(screen.lines)]
+
+
+def _seen(char):
+    if char.data != " " or char.underscore or char.strikethrough or char.reverse:
+        return char
+    return char._replace(fg="default", bold=False, italics=False, blink=False)
 
 
 @pytest.fixture
@@ -115,13 +121,19 @@ def open_terminal():
     """Starts a command in a :class:`Terminal`; ended after the test."""
     opened = []
 
-    def start(argv, width=80, height=24, **environ):
-        opened.append(Terminal(argv, width, height, **environ))
+    def start(argv, width=80, height=24, cwd=None, **environ):
+        opened.append(Terminal(argv, width, height, cwd, **environ))
         return opened[-1]
 
     yield start
     for terminal in opened:
         terminal.close()
+
+
+@pytest.fixture
+def cells_of():
+    """Every cell of a pyte screen as a person sees it."""
+    return Terminal.cells
 
 
 class Job:

@@ -45,13 +45,8 @@ def terminal(width, height):
     return screen, stream
 
 
-def picture(screen):
-    cells = [[screen.buffer[y][x] for x in range(screen.columns)] for y in range(screen.lines)]
-    return cells, (screen.cursor.x, screen.cursor.y)
-
-
 @pytest.mark.parametrize("seed", range(60))
-def test_every_frame_arrives_as_it_was_drawn(seed):
+def test_every_frame_arrives_as_it_was_drawn(seed, cells_of):
     dice = random.Random(seed)
     width, height = dice.randint(2, 24), dice.randint(3, 9)
     (stock, stock_stream), (slim, slim_stream) = terminal(width, height), terminal(width, height)
@@ -67,7 +62,8 @@ def test_every_frame_arrives_as_it_was_drawn(seed):
             limit = dice.choice([None, 10, 60])
             while data := diff.take(limit):
                 slim_stream.feed(data)
-            assert picture(slim) == picture(stock)
+            assert cells_of(slim) == cells_of(stock)
+            assert (slim.cursor.x, slim.cursor.y) == (stock.cursor.x, stock.cursor.y)
         if dice.random() < 0.1:
             diff.forget()
         changed = some_change(dice, rows, width)
