@@ -10,6 +10,8 @@ from typing import Any, BinaryIO
 from tarot_tui.jobs.log import last_lines
 
 _BLOCK = 1 << 20
+#: Bytes that are not worth halving any more.
+_NEAR = 1 << 15
 #: Lines that a thinned file is shown by.
 _SPREAD = 2000
 
@@ -92,6 +94,39 @@ def _spread(file: BinaryIO, end: int) -> Iterator[bytes]:
         if taken > end:
             return
         yield line
+
+
+def rows_between(path: Path, first: float, last: float, limit: int) -> Iterator[dict[str, Any]]:
+    """The rows whose ``current_steps`` lie between ``first`` and ``last``, of at most about ``limit`` bytes.
+
+    Finds them by halving, since steps grow from line to line; a file that is missing or in disorder gives what it can.
+    """
+    try:
+        with open(path, "rb") as file:
+            low, high = 0, file.seek(0, 2)
+            while high - low > _NEAR:
+                middle = (low + high) // 2
+                low, high = (middle, high) if _step_at(file, middle) < first else (low, middle)
+            file.seek(low)
+            lines = file.readlines(limit)
+    except OSError:
+        return
+    for row in _parsed(lines):
+        step = row.get("current_steps")
+        if isinstance(step, int | float) and step > last:
+            return
+        if isinstance(step, int | float) and step >= first:
+            yield row
+
+
+def _step_at(file: BinaryIO, place: int) -> float:
+    """The step of the first whole line behind ``place``; infinite when there is none."""
+    file.seek(place)
+    file.readline()
+    for row in _parsed([file.readline(), file.readline()]):
+        if isinstance(row.get("current_steps"), int | float):
+            return row["current_steps"]
+    return float("inf")
 
 
 def last_metrics(path: Path, count: int = 20) -> dict[str, Any]:

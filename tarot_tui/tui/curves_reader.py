@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from tarot_tui.jobs import files, foreign
 from tarot_tui.jobs.look import metrics_of
-from tarot_tui.jobs.metrics import MetricsReader
-from tarot_tui.tui.run_curves import Curves, RunCurves
+from tarot_tui.jobs.metrics import MetricsReader, rows_between
+from tarot_tui.tui.run_curves import SMOOTH, Curves, Detail, RunCurves
 
 #: Of a longer trainer log, in bytes, the older part is first shown by some of its lines; and what one look takes of it.
 _BYTES = 8 << 20
+#: Bytes that are read of a part that is looked at closer.
+_CLOSER = 2 << 20
 #: Lines that are read at a time of that older part.
 _PIECE = 200
 
@@ -34,15 +37,34 @@ class CurvesReader:
         self._whole = RunCurves() if _size(folder / files.METRICS) > _BYTES else None
         self._every = metrics_of(folder)
         self._lines: Iterator[dict[str, Any]] = iter(())
+        self._closer: tuple[Any, Detail] = None, Detail(0, 0, {})
 
-    def read(self) -> Curves:
-        """How the curves are now."""
+    def read(self, closer: tuple[float, float] | None = None) -> Curves:
+        """How the curves are now. closer: from which step to which every reading is wanted, where some are left out."""
         for row in self._rows.each(_BYTES):
             self.latest |= row
             self._curves.add(row)
         for event in self._new_events():
             self._curves.add_event(event)
-        return self._curves.frozen()
+        found = self._curves.frozen()
+        if closer is None or not found.thinned or self._foreign:
+            return found
+        return replace(found, detail=self._read_closer(*closer))
+
+    def note_end(self, cause: str, ended: float | None) -> None:
+        """The run ended of ``cause``, at this time."""
+        self._curves.add_event({"kind": "end", "cause": cause, "time": ended})
+
+    def _read_closer(self, left: float, right: float) -> Detail:
+        asked = left, right, right > self._curves.frozen().last_step and self.latest.get("current_steps")
+        if asked != self._closer[0]:
+            curves = RunCurves()
+            for row in rows_between(self._folder / files.METRICS, left, right, _CLOSER):
+                curves.add(row)
+            # An average that begins here would not be that of the whole.
+            by_key = {key: curve for key, curve in curves.frozen().by_key.items() if key != SMOOTH}
+            self._closer = asked, Detail(left, right, by_key)
+        return self._closer[1]
 
     @property
     def filling(self) -> bool:

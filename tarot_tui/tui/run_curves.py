@@ -42,15 +42,40 @@ class Mark:
 
 
 @dataclass(frozen=True)
+class Detail:
+    """Every reading from step ``left`` to ``right``, by metric key."""
+
+    left: float
+    right: float
+    by_key: Mapping[str, Curve]
+
+
+@dataclass(frozen=True)
 class Curves:
-    """How the curves are at one moment, by metric key, and the marks in order of their steps."""
+    """How the curves are at one moment, by metric key, and the marks in order of their steps.
+
+    detail: a part of them that was read again, reading by reading.
+    """
 
     by_key: Mapping[str, Curve] = field(default_factory=dict)
     marks: tuple[Mark, ...] = ()
+    detail: Detail | None = None
 
     def of(self, key: str) -> Curve:
         """The curve of a metric, empty when there is none."""
         return self.by_key.get(key, NOTHING)
+
+    def between(self, key: str, left: float, right: float) -> Curve:
+        """The curve for a chart from ``left`` to ``right``: with every reading, where they were read again."""
+        closer = self.detail
+        if closer and closer.left <= left and right <= closer.right and key in closer.by_key:
+            return closer.by_key[key]
+        return self.of(key)
+
+    @property
+    def thinned(self) -> bool:
+        """Whether looking closer would show more."""
+        return any(curve.thinned for curve in self.by_key.values())
 
     @property
     def last_step(self) -> float:
@@ -97,6 +122,8 @@ class RunCurves:
         elif kind == "state" and event.get("state") == "starting" and (number(event.get("attempt")) or 0) > 1:
             self._moments.append((moment or 0.0, "resume"))
         elif str(event.get("cause") or "").endswith("oom"):
+            if (moment, "memory") in self._moments:
+                return
             self._moments.append((moment or 0.0, "memory"))
         else:
             return

@@ -70,8 +70,13 @@ class RunReader:
         self._foreign = foreign.is_foreign(folder)
         self._curves = CurvesReader(folder)
         self._others: dict[Path, CurvesReader] = {}
+        self._closer: tuple[float, float] | None = None
         self._hardware_until = 0.0
         self._last: Status | None = None
+
+    def look_closer(self, limits: tuple[float, float] | None) -> None:
+        """Read every reading between these steps, where some are left out."""
+        self._closer = limits
 
     def compare_with(self, folders: Iterable[Path]) -> None:
         """Read the curves of these runs too, and of no others."""
@@ -92,6 +97,7 @@ class RunReader:
         """Look now. Blocks as long as the disk does; raises nothing for missing, damaged or half-written files."""
         # The status first: what was written before the end is then all there.
         found = self._read_status()
+        self._curves.note_end(found.cause, found.ended)
         spec = self._read_spec()
         return Look(
             time=time.time(),
@@ -102,7 +108,7 @@ class RunReader:
             elapsed=elapsed(found),
             eta=eta(found),
             force_in=self._force_in(found),
-            curves=self._curves.read(),
+            curves=self._curves.read(self._closer),
             metrics=dict(self._curves.latest),
             others={folder.name: reader.read() for folder, reader in self._others.items()},
             hardware=self._read_hardware(found),
@@ -129,7 +135,7 @@ class RunReader:
         if self._hardware_until and not found.alive:
             return []
         # At first as much as the history shows, of the older part every fifth.
-        lines = last_lines(self._folder / files.HARDWARE, 3 if self._hardware_until else _SAMPLES)
+        lines = last_lines(self._folder / files.HARDWARE, 8 if self._hardware_until else _SAMPLES)
         lines = [*lines[:-20:5], *lines[-20:]]
         samples = parse_lines(line.encode() for line in lines)
         new = [sample for sample in samples if (number(sample.get("time")) or 0.0) > self._hardware_until]
@@ -172,6 +178,7 @@ class Watcher:
         self._taken = threading.Event()
         self._stopped = False
         self._compared: list[Path] = []
+        self._closer: tuple[float, float] | None = None
         threading.Thread(target=self._loop, name="run-reader", daemon=True).start()
 
     def taken(self) -> None:
@@ -181,6 +188,12 @@ class Watcher:
     def wake(self) -> None:
         """Look now, not only when the second is over."""
         self._wake.set()
+
+    def look_closer(self, limits: tuple[float, float] | None) -> None:
+        """Look at every reading between these steps."""
+        if limits != self._closer:
+            self._closer = limits
+            self.wake()
 
     def compare_with(self, folders: Iterable[Path]) -> None:
         """Look at the curves of these runs too."""
@@ -196,6 +209,7 @@ class Watcher:
     def _loop(self) -> None:
         while not self._stopped:
             self._reader.compare_with(self._compared)
+            self._reader.look_closer(self._closer)
             look = self._reader.look()
             if self._stopped:
                 return

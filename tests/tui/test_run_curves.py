@@ -136,3 +136,30 @@ def test_a_log_that_is_replaced_or_vanishes_is_read_on(make_job, how):
         assert reader.read().last_step == 50
         path.write_text("".join(rows(1, 30)))
     assert reader.read().last_step == 30
+
+
+def test_looking_closer_shows_every_reading_again(make_job):
+    job = make_job()
+    path = job.folder / files.METRICS
+    path.write_text("".join(rows(1, 30_000, spike=7_003)))
+    reader = CurvesReader(job.folder)
+    assert reader.read().of("loss").thinned
+    closer = reader.read((7_000, 7_040)).between("loss", 7_000, 7_040)
+    assert [step for step, _loss in closer.points] == list(range(7_000, 7_041))
+    assert (7_003, 50.0) in closer.points
+    assert reader.read((7_000, 7_040)).between("loss", 6_000, 7_040).thinned
+    assert [*reader.read((-5, 3)).between("loss", -5, 3).points] == [(1, 1.1), (2, 1.2), (3, 1.0)]
+    assert reader.read((40_000, 50_000)).between("loss", 40_000, 50_000).thinned
+    path.unlink()
+    assert reader.read((10, 20)).last_step == 30_000
+
+
+def test_running_out_of_memory_for_good_is_marked_once(make_job):
+    job = make_job()
+    for step in range(1, 11):
+        job._append(files.METRICS, json.dumps({"current_steps": step, "loss": 1.0, "time": 100.0 + step}))
+    reader = CurvesReader(job.folder)
+    for _look in range(2):
+        reader.read()
+        reader.note_end("cuda_oom", 106.5)
+    assert reader.read().marks == (Mark(6, "memory"),)

@@ -100,9 +100,19 @@ class RunChart(ChartLines):
     def _plot(self, metric: Metric, width: int, height: int) -> list[Runs]:
         plot = self._plots.setdefault(metric.key, _Plot())
         log = metric.key in self.by_magnitude
-        limits = self.window.limits(self.last_step, self.end)
+        limits = self.limits
         flags = self._flags(metric) if metric is self.metric else []
         return plot.lines(self._layers(metric), flags, limits, log, width, height, self.cursor)
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The steps that are shown, from and to."""
+        return self.window.limits(self.last_step, self.end)
+
+    @property
+    def closer(self) -> tuple[float, float] | None:
+        """Between which steps every reading is wanted; None while the whole is shown."""
+        return self.limits if self.window.span is not None else None
 
     def _layers(self, metric: Metric) -> list[tuple[str, Curve]]:
         """(role, curve), those that matter most last."""
@@ -114,9 +124,11 @@ class RunChart(ChartLines):
             ]
             return [*dimmed, (f"run{colours[self.bright]}", runs[self.bright].of(key))]
         if metric.key != "loss":
-            return [("eval" if metric.key == "eval_loss" else "smooth", self.curves.of(key))]
+            return [
+                ("eval" if metric.key == "eval_loss" else "smooth", self.curves.between(key, *self.limits))
+            ]
         names = (("raw", "loss"), ("smooth", SMOOTH), ("eval", "eval_loss"))
-        return [(role, self.curves.of(name)) for role, name in names]
+        return [(role, self.curves.between(name, *self.limits)) for role, name in names]
 
     def _flags(self, metric: Metric) -> list[Flag]:
         curves = self.runs[self.bright]
@@ -162,23 +174,28 @@ class RunChart(ChartLines):
 
     def move_cursor(self, cells: int) -> None:
         """Read out the reading next to the cursor that lies at least ``cells`` cells on; at first the newest."""
-        points = self.curves.of(self.metric.key).points
-        if not points:
+        every, near = self.curves.of(self.metric.key), self.curves.between(self.metric.key, *self.limits)
+        if not every.points:
             return
-        last = self.last_step
         if self.cursor is None:
-            self.cursor = points[-1][0]
+            self.cursor = every.points[-1][0]
         else:
-            left, right = self.window.limits(last, self.end)
-            goal = self.cursor + cells * (right - left) / max(self._main_width() - 1, 1)
-            steps = [step for step, _value in points]
-            found = (
-                bisect_left(steps, max(goal, math.nextafter(self.cursor, math.inf)))
-                if cells > 0
-                else bisect_right(steps, min(goal, math.nextafter(self.cursor, -math.inf))) - 1
-            )
-            self.cursor = steps[min(max(found, 0), len(steps) - 1)]
-        self._look_at(self.window.showing(self.cursor, last, self.end))
+            # What was read again closer ends at the edges of the picture; the curve goes on.
+            at = self.cursor
+            self.cursor = self._next_to(at, cells, near)
+            if self.cursor == at:
+                self.cursor = self._next_to(at, cells, every)
+        self._look_at(self.window.showing(self.cursor, self.last_step, self.end))
+
+    def _next_to(self, cursor: float, cells: int, curve: Curve) -> float:
+        left, right = self.limits
+        goal = cursor + cells * (right - left) / max(self._main_width() - 1, 1)
+        steps = [step for step, _value in curve.points]
+        if cells > 0:
+            found = bisect_left(steps, max(goal, math.nextafter(cursor, math.inf)))
+        else:
+            found = bisect_right(steps, min(goal, math.nextafter(cursor, -math.inf))) - 1
+        return steps[min(max(found, 0), len(steps) - 1)] if steps else cursor
 
     def _main_width(self) -> int:
         width, height = self.size
@@ -207,7 +224,7 @@ class RunChart(ChartLines):
             asked = [(_(metric.title), metric, self.curves) for metric in METRICS]
         found = []
         for name, metric, curves in asked:
-            points = curves.of(metric.key).points
+            points = curves.between(metric.key, self.cursor, self.cursor).points
             at = bisect_right(points, (self.cursor, math.inf)) - 1
             if at >= 0:
                 found.append((name, format(points[at][1], metric.form)))

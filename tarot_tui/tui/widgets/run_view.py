@@ -177,6 +177,7 @@ class RunView(Container):
         self.set_class(look.kind != "train" and not look.curves.by_key, "-no-loss")
         chart.end = look.status.total if look.status.unit == "steps" else None
         chart.show(self.folder.name, look.curves, look.others)
+        self._watcher.look_closer(chart.closer)
         self.query_one(ChartCaption).speak_for(chart)
         self.query_one(RunHead).show(look, self.folder.name, self._smoothed())
         self._show_hardware(look)
@@ -221,6 +222,7 @@ class RunView(Container):
         """The chart was turned to something else: its caption says to what."""
         event.stop()
         self.query_one(ChartCaption).renew()
+        self._watcher.look_closer(self.query_one(RunChart).closer)
 
     def _notice_silence(self) -> None:
         silence = time.monotonic() - self._seen_at

@@ -18,7 +18,7 @@ class Curve:
 
     points: in order of x, NaN where a reading was no number. stable: how many of them will never change while
     ``version``, which no other series shares, is the same. bad: the last x that had no number; bad_count: how many there were. last: the latest y, NaN
-    when it was no number, None before the first.
+    when it was no number, None before the first. thinned: whether some readings are left out.
     """
 
     points: list[Point]
@@ -27,6 +27,7 @@ class Curve:
     bad: tuple[float, ...] = ()
     bad_count: int = 0
     last: float | None = None
+    thinned: bool = False
 
 
 NOTHING = Curve([])
@@ -71,6 +72,7 @@ class Series:
             tuple(self.bad),
             self.bad_count,
             self.last,
+            self._group > 2,
         )
 
     def append(self, x: float, y: float | None) -> None:
