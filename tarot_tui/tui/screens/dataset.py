@@ -16,7 +16,7 @@ from tarot_tui.findings import Finding
 from tarot_tui.locale import N_, _
 from tarot_tui.project import safe_name
 from tarot_tui.text import one_line, size
-from tarot_tui.tui import child, commands, steps
+from tarot_tui.tui import child, commands, steps, suggestions
 from tarot_tui.tui.keys import Key, bindings, table
 from tarot_tui.tui.screens.step import StepScreen
 from tarot_tui.tui.widgets.choice import Choice
@@ -100,7 +100,8 @@ class DatasetScreen(StepScreen):
         self._list_documents()
         templates = sorted(path.name for path in self.project.templates.glob("*.yaml"))
         choice = self.query_one("#template", Choice)
-        wanted = choice.value if choice.values else self._suggested(templates)
+        rules = suggestions.template(self.project)
+        wanted = choice.value if choice.values else f"{rules}.yaml" if rules else _NO_TEMPLATE
         choice.set_options(
             [
                 *((name.removesuffix(".yaml"), name) for name in templates),
@@ -113,22 +114,10 @@ class DatasetScreen(StepScreen):
 
     def _list_documents(self) -> None:
         documents = self.query_one(Documents)
-        found = [*_files(self.project.root, self.project.sources), *self._added]
+        found = [*suggestions.documents(self.project), *self._added]
         if found != documents.known:
             ticked = set(documents.selected) | (set(found) - set(documents.known))
             documents.show([(path, _labelled(self.project.root, path)) for path in found], ticked)
-
-    def _suggested(self, templates: list[str]) -> str:
-        """The template of the dataset built last, else the example's in the user's language, else any."""
-        from tarot_tui.locale import language
-
-        tail = "-zh.yaml" if language().startswith("zh") else "-en.yaml"
-        wished = [f"{self.project.recall('dataset')}.yaml", f"tarot{tail}"]
-        alike = [name for name in templates if name.endswith(tail)]
-        return next(
-            (name for name in [*wished, *alike, *templates] if name in templates),
-            _NO_TEMPLATE,
-        )
 
     def _suggest_name(self) -> None:
         if not self._typed_name:
@@ -148,7 +137,7 @@ class DatasetScreen(StepScreen):
     def sources(self) -> list[str]:
         """What to read, as the command takes it: the folder when everything in it is ticked."""
         ticked = [path for path in self.query_one(Documents).selected if path not in self._added]
-        whole = ticked and set(ticked) == set(_files(self.project.root, self.project.sources))
+        whole = ticked and set(ticked) == set(suggestions.documents(self.project))
         ordered = sorted(ticked)
         return [
             *([self.project.sources.name] if whole else ordered),
@@ -368,16 +357,6 @@ class DatasetScreen(StepScreen):
     def _part(self, shown: str) -> None:
         self.query_one(RequestPreview).display = shown == "preview"
         self.query_one("#report").display = self.query_one(FindingList).display = shown == "report"
-
-
-def _files(root: Path, folder: Path) -> list[str]:
-    """The documents in ``folder``, relative to ``root``; what cannot be listed is not there."""
-    from tarot_tui.data.sources import collect
-
-    try:
-        return [path.relative_to(root).as_posix() for path in collect([folder])]
-    except TarotError:
-        return []
 
 
 def _labelled(root: Path, path: str) -> Content:

@@ -33,6 +33,14 @@ class EnvironmentScreen(StepScreen):
     KEYS = table(
         "environment",
         Key("f", "f", "fix", N_("mend"), N_("Run the fixes that install packages, then check again.")),
+        Key(
+            "h",
+            "h",
+            "login",
+            N_("hub account"),
+            N_("Log in to the Hugging Face hub, for models that are gated."),
+            quiet=True,
+        ),
         Key("c", "c", "check", N_("check again"), N_("Run all checks again."), quiet=True),
     )
     BINDINGS = bindings(KEYS)
@@ -136,6 +144,14 @@ class EnvironmentScreen(StepScreen):
         self.app.push_screen(
             Confirm(_("Install these into {folder}?").format(folder=_environment()), commands_, _("Install")),
             lambda sure: self._mend(fixes) if sure else None,
+        )
+
+    def action_login(self) -> None:
+        """The account on the hub; then what it may do is asked again."""
+        from tarot_tui.tui.screens.login import LoginScreen
+
+        self.app.push_screen(
+            LoginScreen(self.project), lambda changed: self.action_check() if changed else None
         )
 
     def _mend(self, fixes: list[Any]) -> None:

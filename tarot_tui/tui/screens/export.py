@@ -19,7 +19,7 @@ from tarot_tui.jobs.status import Status
 from tarot_tui.locale import N_, _
 from tarot_tui.project import safe_name
 from tarot_tui.text import one_line, size
-from tarot_tui.tui import commands, steps
+from tarot_tui.tui import commands, steps, suggestions
 from tarot_tui.tui.background import in_daemon
 from tarot_tui.tui.keys import Key, bindings, table
 from tarot_tui.tui.screens.job_step import JobStepScreen
@@ -114,20 +114,11 @@ class ExportScreen(JobStepScreen):
         else:
             self._ask()
 
-    def exportable(self) -> list[Path]:
-        """The runs that have something to export, oldest first."""
-        return [
-            run
-            for run in steps.runs(self.project)
-            if any((run / name).is_file() for name in ("adapter_model.safetensors", "model.safetensors"))
-            or any(run.glob("checkpoint-*"))
-        ]
-
     # ---- the request
 
     def _ask(self) -> None:
         self.part("request")
-        runs = self.exportable()
+        runs = suggestions.exportable(self.project)
         chosen = self.project.recall("run")
         names = [run.name for run in runs]
         self.query_one("#run", Choice).set_options(
@@ -152,9 +143,7 @@ class ExportScreen(JobStepScreen):
     def _suggest_name(self) -> None:
         if self._typed_name:
             return
-        taken = steps.release_names(self.project)
-        plain = slug(self._run())
-        free = next(name for name in (plain, *(f"{plain}-{i}" for i in range(2, 1000))) if name not in taken)
+        free = suggestions.free_release_name(self.project, self._run().name)
         with self.prevent(Input.Changed):
             self.query_one("#name", Input).value = free
 
@@ -274,7 +263,7 @@ class ExportScreen(JobStepScreen):
         self.query_one(FindingList).show(release.findings)
         self.show_command(commands.export(release.run, list(release.ggufs) or ["q8_0"], name, replace=True))
         self.say(_("{name} is ready.").format(name=name), "ok")
-        self.query_one("#again").display = bool(self.exportable())
+        self.query_one("#again").display = bool(suggestions.exportable(self.project))
         self.offer_next()
 
     def part(self, shown: str) -> None:
