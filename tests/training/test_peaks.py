@@ -13,13 +13,15 @@ import psutil
 import pytest
 
 from tarot_tui.cli import main
+from tarot_tui.errors import Refused
 from tarot_tui.jobs import files
 from tarot_tui.training import measured
 from tarot_tui.training.engines.probe import order
 from tarot_tui.training.launch import make_job
 from tarot_tui.training.measured import Experience
 from tarot_tui.training.memory import Memory
-from tarot_tui.training.plan import plan_in_child
+from tarot_tui.training.plan import make_plan, plan_in_child
+from tarot_tui.training.probe import measure
 from tarot_tui.training.recipe import Recipe, dump
 
 MEMORY = Memory(100, 0, 0, 0, 900, 0, 0)
@@ -63,18 +65,20 @@ def test_the_latest_run_like_it_says_how_fast_it_goes():
     assert measured.speed(runs, asked(use_dora=True)) == (0.0, "")
 
 
-def test_a_plan_learns_from_the_peak_of_a_run_and_not_from_one_that_was_begun_again(cards, tiny_recipe):
+def test_a_plan_learns_from_the_peak_of_a_run_and_not_from_one_that_was_begun_again(
+    cards, tiny_recipe, tiny_llama
+):
     recipe = tiny_recipe()
-    plan = plan_in_child(cards, recipe)
+    plan = make_plan(cards, recipe, tiny_llama)
     assert plan.memory["measured"] == ""
     job = make_job(cards, recipe, plan)
     peak = round(plan.memory["estimated"] * 1.5)
     files.write_json(job / files.RESULT, {"outcome": "finished", "peak": peak})
-    again = plan_in_child(cards, recipe)
+    again = make_plan(cards, recipe, tiny_llama)
     assert again.memory["measured"] == job.name and again.memory_bytes == pytest.approx(peak, abs=2)
     assert again.memory["estimated"] == plan.memory["estimated"]
     files.write_json(job / files.STATUS, {"state": "finished", "attempt": 2})
-    assert plan_in_child(cards, recipe).memory["measured"] == ""
+    assert make_plan(cards, recipe, tiny_llama).memory["measured"] == ""
 
 
 def test_a_probe_begins_with_the_longest_and_goes_on_as_the_lengths_are_spread():
@@ -99,6 +103,15 @@ def test_a_probe_measures_and_leaves_nothing_but_what_it_learned(cards, tiny_rec
     assert 3e8 < plan["memory_bytes"] < 2e9
     assert sorted(path for path in cards.root.rglob("*") if "token" not in str(path)) == before
     assert len(list((own_cache / "tarot-tui" / "probes").iterdir())) == 1
+
+
+def test_a_probe_that_would_need_more_than_is_free_stops_itself(cards, tiny_recipe, own_cache):
+    recipe = tiny_recipe()
+    plan = plan_in_child(cards, recipe)
+    crowded = replace(plan, device={**plan.device, "free": 100_000_000})
+    with pytest.raises(Refused, match="more memory than is free"):
+        measure(cards, recipe, crowded)
+    assert not (own_cache / "tarot-tui" / "probes").exists()
 
 
 def test_a_probe_ends_with_whoever_asked_for_it(cards, tiny_recipe):

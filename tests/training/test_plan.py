@@ -199,3 +199,24 @@ def test_the_order_of_samples_is_the_one_torch_shuffles_into(count, seed):
     generator = torch.Generator()
     generator.manual_seed(seed)
     assert permutation(count, seed) == torch.randperm(count, generator=generator).tolist()
+
+
+def test_the_settings_of_the_old_tutorial_get_the_findings_they_deserve():
+    # Its command on two GPUs: 64 samples a step, half an epoch of 99, with LLaMA-Factory's default intervals.
+    told = facts(
+        99, GPU, lora_rank=1, lora_alpha=8, num_train_epochs=0.5, per_device_train_batch_size=2, cutoff_len=128,
+        gradient_accumulation_steps=32, save_steps=500, eval_steps=500, logging_steps=20, learning_rate=5e-5,
+    )  # fmt: skip
+    cut = replace(told.samples, train=[sample(128, cut=70)] * 60, empty=[sample(40, cut=160)] * 39)
+    severities = {id: severity for id, (severity, _fix) in found(replace(told, samples=cut)).items()}
+    assert severities == {
+        "steps.few": "error",
+        "cutoff.answers_cut": "error",
+        "cutoff.below_prompt": "error",
+        "lora_rank.small": "warning",
+        "lora_alpha.unusual": "warning",
+        "logging_steps.beyond_end": "warning",
+        "eval_steps.no_rows": "warning",
+        "batch.beyond_dataset": "warning",
+        "save_steps.beyond_end": "info",
+    }
