@@ -14,8 +14,8 @@ from typing import Any
 
 import torch
 
-#: Bytes of a block of scores in fp32, about: several of them in a core's second cache.
-_BLOCK_BYTES = 1 << 20
+#: Bytes of a block of scores in fp32, about: on a processor a core's second cache, on a GPU enough to be busy with.
+_BLOCK_BYTES = {"cpu": 1 << 20, "cuda": 256 << 20}
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,8 @@ class _Block:
 
 def _blocks(q: torch.Tensor, rule: Rule) -> Iterator[_Block]:
     heads, length, _width = q.shape
-    size = max(_BLOCK_BYTES // (4 * heads * length) // 16 * 16, 32)
+    room = _BLOCK_BYTES.get(q.device.type, 256 << 20)
+    size = max(room // (4 * heads * length) // 16 * 16, 32)
     for begin in range(0, length, size):
         end = min(begin + size, length)
         yield _Block(slice(begin, end), slice(max(begin - rule.window + 1, 0) if rule.window else 0, end))

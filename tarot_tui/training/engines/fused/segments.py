@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib.util import find_spec
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -76,24 +77,30 @@ def attention(
     """As transformers asks for it: query (1, heads, tokens, width) → (1, tokens, heads, width), and no weights."""
     if attention_mask is None or attention_mask.ndim != 1:
         if softcap:
-            return _written_out(query, key, value, attention_mask, Rule(scaling or 1.0, 0, softcap)), None
+            rule = Rule(scaling or query.shape[-1] ** -0.5, cap=softcap)
+            return _written_out(query, key, value, attention_mask, rule), None
         return sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs
         )
     rule = Rule(scaling or query.shape[-1] ** -0.5, sliding_window or 0, softcap or 0.0)
     # Rotary embeddings may be computed in more than the model's precision.
     query, key, value = (part[0].to(value.dtype) for part in (query, key, value))
-    if query.is_cuda and not rule.cap and _has_kernel(query.device, value.dtype):
+    if query.is_cuda and not rule.cap and _has_kernel(query, value):
         return _in_one_kernel(query, key, value, attention_mask, rule).unsqueeze(0), None
-    return CausalAttention.apply(query, key, value, attention_mask.tolist(), rule).unsqueeze(0), None
+    texts = _numbers(attention_mask)
+    plain = not rule.cap and not 0 < rule.window < _longest(attention_mask)
+    if query.is_cuda and plain:
+        return _text_by_text(query, key, value, texts, rule).unsqueeze(0), None
+    return CausalAttention.apply(query, key, value, texts, rule).unsqueeze(0), None
 
 
-def _has_kernel(device: torch.device, dtype: torch.dtype) -> bool:
+def _has_kernel(query: torch.Tensor, value: torch.Tensor) -> bool:
     """Whether torch's own FlashAttention for rows of texts can be used: from torch 2.10 and Ampere on."""
     return (
         find_spec("torch.nn.attention.varlen") is not None
-        and dtype in (torch.bfloat16, torch.float16)
-        and torch.cuda.get_device_capability(device) >= (8, 0)
+        and value.dtype in (torch.bfloat16, torch.float16)
+        and query.shape[-1] == value.shape[-1] <= 256
+        and torch.cuda.get_device_capability(query.device) >= (8, 0)
     )
 
 
@@ -111,6 +118,20 @@ def _in_one_kernel(
     )  # fmt: skip
 
 
+def _text_by_text(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, texts: list[int], rule: Rule
+) -> torch.Tensor:
+    """(tokens, heads, width), by torch's kernels for one text, of which older GPUs too have fast ones."""
+    found = [
+        nn.functional.scaled_dot_product_attention(
+            query[None, :, begin:end], key[None, :, begin:end], value[None, :, begin:end],
+            is_causal=True, scale=rule.scale, enable_gqa=query.shape[0] != key.shape[0],
+        )
+        for begin, end in pairwise(texts)
+    ]  # fmt: skip
+    return torch.cat(found, dim=2)[0].transpose(0, 1)
+
+
 def _written_out(
     query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None, rule: Rule
 ) -> torch.Tensor:
@@ -125,11 +146,16 @@ def _written_out(
     return (shares @ value.repeat_interleave(group, 1)).transpose(1, 2).contiguous()
 
 
+def _numbers(boundaries: torch.Tensor) -> list[int]:
+    """The boundaries; read back from the device once a row, not in every layer."""
+    if not hasattr(boundaries, "numbers"):
+        boundaries.numbers = boundaries.tolist()
+    return boundaries.numbers
+
+
 def _longest(boundaries: torch.Tensor) -> int:
-    """Tokens of the longest text; read back from the device once a row, not in every layer."""
-    if not hasattr(boundaries, "longest"):
-        boundaries.longest = int(boundaries.diff().max())
-    return boundaries.longest
+    """Tokens of the longest text."""
+    return max(end - begin for begin, end in pairwise(_numbers(boundaries)))
 
 
 def _mask(*args: Any, **kwargs: Any) -> torch.Tensor | None:
