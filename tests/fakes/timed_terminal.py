@@ -197,6 +197,8 @@ class TimedTerminal:
 
     def close(self) -> None:
         """End the program, whatever it does."""
+        if self._over:
+            return
         self._over = True
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGTERM)

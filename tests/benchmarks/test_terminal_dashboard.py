@@ -1,0 +1,212 @@
+"""The live view of a run with eight GPUs at 120×40, once a second: what it sends, what it costs, how soon a key shows.
+
+Bytes and memory are exact, so they are bounds; times are compared with a program of Textual that shows one word.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from fakes import nvml
+from fakes.live_run import LiveRun, watched
+from fakes.timed_terminal import TimedTerminal, median
+
+pytestmark = pytest.mark.benchmark
+
+SCALE = float(os.environ.get("TAROT_BENCH_SCALE", "1.0"))
+#: Seconds of watching, and how often a start is repeated.
+SECONDS = max(8.0, 20 * SCALE)
+STARTS = max(3, int(7 * SCALE))
+KEYS = max(20, int(100 * SCALE))
+MiB = 1 << 20
+#: How much slower this machine may be for us than the one for which the goals of CPU time were set.
+SLOWER = float(os.environ.get("TAROT_BENCH_SLOWER", "2.0"))
+
+TRIVIAL = """
+from textual.app import App
+from textual.widgets import Static
+
+class Trivial(App):
+    def compose(self):
+        yield Static("trivial")
+
+Trivial().run()
+"""
+UP, PAGE_UP = "\x1b[A", "\x1b[5~"
+
+
+@pytest.fixture
+def live(project, tmp_path):
+    """Makes a live run with so many GPUs; stopped after the test."""
+    runs = []
+
+    def make(gpus: int = 8, past: int = 300) -> LiveRun:
+        folder = nvml.build(tmp_path / "nvml")
+        runs.append(LiveRun(project, nvml.environment(folder, NVML_GPUS=gpus), past))
+        return runs[-1]
+
+    yield make
+    for run in runs:
+        run.stop()
+
+
+@pytest.fixture
+def watch(project):
+    """Shows a run in a terminal."""
+    opened = []
+
+    def show(run: LiveRun, **options) -> TimedTerminal:
+        argv = watched(project.root, run.folder.name)
+        opened.append(TimedTerminal(argv, project.root, TAROT_TUI_LANG="en", **options))
+        return opened[-1]
+
+    yield show
+    for terminal in opened:
+        terminal.close()
+
+
+def test_a_running_run_sends_little_and_costs_little(live, watch):
+    run = live()
+    run.start()
+    terminal = watch(run)
+    terminal.wait_for("of 4,000")
+    time.sleep(5)
+    sampler = psutil.Process(run.sampler.pid)
+    before, began = sampler.cpu_times(), time.monotonic()
+    idle = terminal.idle(SECONDS)
+    after, took = sampler.cpu_times(), time.monotonic() - began
+    share = (after.user + after.system - before.user - before.system) / took
+    rss = sampler.memory_info().rss
+    print(f"\nsent {idle.rate:.0f} B/s, CPU {100 * idle.cpu:.2f} %, RSS {idle.rss / MiB:.1f} MiB")
+    print(f"sampler: CPU {100 * share:.2f} %, RSS {rss / MiB:.1f} MiB")
+    print(terminal.text())
+    assert idle.rate <= 600
+    assert idle.rss <= 46 * MiB and rss <= 20 * MiB
+    assert idle.cpu <= 0.007 * SLOWER and share <= 0.003 * SLOWER
+
+
+def test_the_first_full_screen_is_small_and_a_finished_run_sends_nothing(live, watch):
+    run = live()
+    run.finish()
+    terminal = watch(run)
+    terminal.wait_for("finished")
+    terminal.wait_until_quiet()
+    started = terminal.sent
+    print(f"\nfirst full screen: {started} B")
+    assert started <= 14_000
+    time.sleep(3)  # what the start needed is given back by now
+    assert terminal.idle(5).rate == 0
+
+
+def test_sixty_four_gpus_stay_within_two_kilobytes_a_second(live, watch):
+    run = live(64)
+    run.start()
+    terminal = watch(run)
+    terminal.wait_for("of 4,000")
+    time.sleep(4)
+    idle = terminal.idle(SECONDS)
+    print(f"\n64 GPUs: {idle.rate:.0f} B/s")
+    assert idle.rate <= 2000
+
+
+def test_a_key_shows_at_once_while_the_run_goes_on(live, watch):
+    run = live()
+    run.start()
+    terminal = watch(run)
+    terminal.wait_for("of 4,000")
+    time.sleep(4)
+    changes = [
+        one.change for one in terminal.reactions([UP, UP, PAGE_UP, "\x1b[F"] * (KEYS // 4)) if one.change
+    ]
+    ordered = sorted(changes)
+    p99 = ordered[int(0.99 * (len(ordered) - 1))]
+    print(f"\nkey to change: median {1000 * median(changes):.1f} ms, p99 {1000 * p99:.1f} ms")
+    with TimedTerminal([sys.executable, "-c", ECHO], Path.cwd()) as trivial:
+        trivial.wait_for("trivial")
+        least = median([one.change for one in trivial.reactions(list("ab") * 10)])
+    print(f"a program that shows the key alone: {1000 * least:.1f} ms")
+    assert median(changes) <= max(0.008, 4 * least)
+    assert p99 <= max(0.040, 20 * least)
+
+
+ECHO = """
+from textual.app import App
+from textual.widgets import Static
+
+class Echo(App):
+    def compose(self):
+        yield Static("trivial")
+
+    def on_key(self, event):
+        self.query_one(Static).update(f"trivial {event.key}")
+
+Echo().run()
+"""
+
+
+def test_a_key_settles_soon_over_a_link_of_four_kilobytes_a_second(live, watch):
+    run = live()
+    run.start()
+    terminal = watch(run, slow=4000)
+    terminal.wait_for("q back", 60)
+    time.sleep(6)
+    settled = median([one.settled for one in terminal.reactions([UP] * max(6, KEYS // 10), pause=0.5)])
+    print(f"\nsettled after {1000 * settled:.0f} ms")
+    assert settled <= 0.4
+
+
+def test_it_starts_nearly_as_soon_as_a_program_that_shows_one_word(live, watch):
+    run = live()
+    run.finish()
+    ours, theirs = [], []
+    for _start in range(STARTS):
+        terminal = watch(run)
+        terminal.wait_for("q back")
+        ours.append(terminal.first_paint())
+        terminal.close()
+        with TimedTerminal([sys.executable, "-c", TRIVIAL], Path.cwd()) as trivial:
+            trivial.wait_for("trivial")
+            theirs.append(trivial.first_paint())
+    print(
+        f"\nfirst paint {1000 * statistics.median(ours):.0f} ms, trivial {1000 * statistics.median(theirs):.0f} ms"
+    )
+    assert statistics.median(ours) <= 1.25 * statistics.median(theirs)
+
+
+@pytest.mark.parametrize(
+    "name, variable, arguments",
+    [
+        ("nvitop", "TAROT_BENCH_NVITOP", ()),
+        ("posting", "TAROT_BENCH_POSTING", ()),
+        ("tl", "TAROT_BENCH_TOOLONG", ("log.txt",)),
+    ],
+)
+def test_beside_a_program_that_people_like(name, variable, arguments, live, watch, project):
+    """``TAROT_BENCH_NVITOP=/path/to/nvitop`` and so on, where they are not on the PATH."""
+    program = os.environ.get(variable) or shutil.which(name)
+    if not program:
+        pytest.skip(f"{name} is not installed: set {variable} to its path")
+    run = live()
+    run.start()
+    environment = nvml.environment(project.root.parent / "nvml", NVML_GPUS=8)
+    terminal = watch(run)
+    terminal.wait_for("of 4,000")
+    with TimedTerminal(
+        [program, *arguments], run.folder, LD_LIBRARY_PATH=environment["LD_LIBRARY_PATH"], NVML_GPUS="8"
+    ) as other:
+        time.sleep(6)
+        ours, theirs = terminal.idle(SECONDS), other.idle(SECONDS)
+    for who, idle in (("ours", ours), (name, theirs)):
+        print(f"\n{who}: {idle.rate:.0f} B/s, CPU {100 * idle.cpu:.2f} %, RSS {idle.rss / MiB:.1f} MiB")
+    if name == "nvitop":
+        assert ours.rate <= theirs.rate
