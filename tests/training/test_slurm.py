@@ -258,7 +258,8 @@ def test_on_a_real_slurm_two_machines_save_in_time_are_requeued_and_finish_as_if
     _said("scancel", "--signal=TERM", slurm.number(job))
     found = wait_until(lambda: (now := status.read(job)).state == "queued" and now)
     assert "waits" in found.reason and found.attempt == 1, (job / slurm.OUTPUT).read_text()
-    _said("scontrol", "update", f"JobId={slurm.number(job)}", "StartTime=now")
+    # Of itself it waits two minutes; within one second it would take the new start for the old one.
+    _said("scontrol", "update", f"JobId={slurm.number(job)}", "StartTime=now+5seconds")
     wait_until(lambda: status.read(job).state in ("finished", "failed"), 240)
     found = status.read(job)
     assert (found.state, found.attempt) == ("finished", 2), (job / files.LOG).read_text()
