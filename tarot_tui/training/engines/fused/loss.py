@@ -19,7 +19,7 @@ from tarot_tui.training.encode import IGNORED
 from tarot_tui.training.engines.fused.standin import tried
 
 #: Bytes of fp32 scores that are alive at a time, about.
-_CHUNK_BYTES = {"cpu": 24 << 20, "cuda": 256 << 20}
+_CHUNK_BYTES = {"cpu": 24 << 20, "cuda": 128 << 20}
 
 
 @dataclass(frozen=True)
@@ -56,22 +56,14 @@ class CrossEntropy(torch.autograd.Function):
         """Keeps the gradient of hidden, in its own precision."""
         total = torch.zeros((), dtype=torch.float32, device=hidden.device)
         gradient = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
-        size = max(_CHUNK_BYTES.get(hidden.device.type, 256 << 20) // (4 * weight.shape[0]), 16)
+        size = max(_CHUNK_BYTES.get(hidden.device.type, 128 << 20) // (4 * weight.shape[0]), 16)
         for begin in range(0, len(hidden), size):
             part = slice(begin, begin + size)
             scores = head.bend(nn.functional.linear(hidden[part], weight, bias).float())
-            slope = 1 - (scores / head.cap).square() if head.cap and gradient is not None else None
-            wanted = targets[part].unsqueeze(1)
-            said = scores.gather(1, wanted)
-            highest = scores.amax(1, keepdim=True)
-            torch.softmax(scores, 1, out=scores)
-            # log Σ exp: of the likeliest token both score and share are known, and the share is not small.
-            total += (highest - scores.amax(1, keepdim=True).log() - said).sum()
+            lost, slope = _of_scores(scores, targets[part].unsqueeze(1), head)
+            total += lost
             if gradient is not None:
-                scores.scatter_add_(1, wanted, scores.new_full(wanted.shape, -1.0))
-                scores = scores.mul_(slope) if slope is not None else scores
-                scores = scores.mul_(head.scale) if head.scale != 1 else scores
-                torch.mm(scores.to(weight.dtype), weight, out=gradient[part])
+                torch.mm(slope.to(weight.dtype), weight, out=gradient[part])
         ctx.save_for_backward(gradient)
         return total
 
@@ -80,6 +72,23 @@ class CrossEntropy(torch.autograd.Function):
         """All that is left to do is to scale."""
         (gradient,) = ctx.saved_tensors
         return gradient * gradients[0].to(gradient.dtype), None, None, None, None
+
+
+def _of_scores(scores: torch.Tensor, targets: torch.Tensor, head: Head) -> tuple[torch.Tensor, torch.Tensor]:
+    """The loss of (positions, vocabulary) scores, which are used up, and its gradient by what the head's layer gave.
+
+    targets: (positions, 1).
+    """
+    bend = 1 - (scores / head.cap).square() if head.cap else None
+    said, highest = scores.gather(1, targets), scores.amax(1, keepdim=True)
+    # In place only where a row is known to be read before it is written.
+    shares = torch.softmax(scores, 1, out=scores if scores.device.type == "cpu" else None)
+    # log Σ exp: of the likeliest token both score and share are known, and the share is not small.
+    lost = (highest - shares.amax(1, keepdim=True).log() - said).sum()
+    slope = shares.scatter_add_(1, targets, shares.new_full(targets.shape, -1.0))
+    if bend is not None:
+        slope.mul_(bend)
+    return lost, slope.mul_(head.scale) if head.scale != 1 else slope
 
 
 def head_of(causal: nn.Module) -> Head | None:
