@@ -21,6 +21,7 @@ from tarot_tui.training.device import choose, precision
 from tarot_tui.training.packages import missing
 from tarot_tui.training.recipe import Recipe
 from tarot_tui.training.shape import shape_of
+from tarot_tui.training.targets import unknown_modules
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,11 @@ def make_plan(project: Project, recipe: Recipe, folder: Path) -> Plan:
     speed, run = measured.speed(before, wanted)
     every = facts.all_samples
     adapter = find_adapter(project, recipe) if recipe.adapter_name_or_path else None
-    doubts = [*missing(recipe), *template_check.findings(project, recipe, folder)]
+    doubts = [
+        *missing(recipe),
+        *unknown_modules(recipe, shape),
+        *template_check.findings(project, recipe, folder),
+    ]
     if adapter:
         doubts += adapter_findings(adapter, recipe, print_of_base)
     return Plan(

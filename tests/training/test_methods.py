@@ -6,9 +6,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from safetensors import safe_open
 
+from tarot_tui.errors import BadInput
 from tarot_tui.training.launch import make_job
 from tarot_tui.training.plan import plan_in_child
+from tarot_tui.training.shape import shape_of
+from tarot_tui.training.targets import unknown_modules
 
 ADAPTER, MODEL = "adapter_model.safetensors", "model.safetensors"
 FULL = {"finetuning_type": "full", "learning_rate": 1e-3}
@@ -60,8 +64,6 @@ def test_it_learns_and_resumed_it_is_the_same_run(plan, tiny_recipe, train_here,
 
 
 def _tensors(path: Path) -> list[str]:
-    from safetensors import safe_open
-
     with safe_open(path, "pt") as file:
         return list(file.keys())
 
@@ -81,6 +83,39 @@ def _as_of(whole: Path, step: int) -> Path:
         shutil.copy(whole / name, torn)
     shutil.copytree(whole / f"checkpoint-{step}", torn / f"checkpoint-{step}")
     return torn
+
+
+def test_a_misspelt_module_is_said_in_the_plan_and_refused_by_the_worker(tiny_llama, tiny_recipe):
+    from tarot_tui.training.engines.model import load_model
+
+    recipe = tiny_recipe(lora_target="q_proj,v_porj", additional_target="embed_token")
+    found = {one.id: one.fix for one in unknown_modules(recipe, shape_of(tiny_llama))}
+    assert found == {
+        "lora_target.unknown": "lora_target: q_proj,v_proj",
+        "additional_target.unknown": "additional_target: embed_tokens",
+    }
+    sound = tiny_recipe(lora_target="q_proj,down_proj", additional_target="lm_head,embed_tokens")
+    assert not list(unknown_modules(sound, shape_of(tiny_llama)))
+    with pytest.raises(BadInput, match="no module 'embed_token'; it has .*embed_tokens"):
+        load_model(tiny_llama, recipe, "bf16", cpu=True)
+
+
+def test_trained_further_whole_modules_begin_with_every_bit_of_what_was_learned(
+    plan, tiny_llama, tiny_recipe, train_here
+):
+    from tarot_tui.training.engines.model import load_model
+
+    project, made = plan
+    recipe = tiny_recipe(additional_target="embed_tokens", max_steps=1, warmup_ratio=0)
+    job = make_job(project, recipe, made, "further")
+    train_here(job)
+    (name,) = (name for name in _tensors(job / ADAPTER) if "embed_tokens" in name)
+    with safe_open(job / ADAPTER, "pt") as file:
+        learned = file.get_tensor(name)
+    again = load_model(tiny_llama, recipe, "bf16", cpu=True, adapter=job)
+    (weight,) = (w for n, w in again.named_parameters() if "embed_tokens.modules_to_save" in n)
+    assert weight.requires_grad and (weight == learned).all()
+    assert not (learned == learned.bfloat16().float()).all()
 
 
 def test_noise_is_as_loud_for_a_text_in_a_row_of_several_as_alone():
