@@ -1,4 +1,4 @@
-"""``tarot-tui train [RECIPE] [--set key=value]… [--engine E] [--dry-run] [--follow] [--queue] [--after RUN] [--name SLUG]``"""
+"""``tarot-tui train [RECIPE] [--set key=value]… [--engine E] [--dry-run] [--probe] [--follow] [--queue] [--after RUN] [--name SLUG]``"""
 
 from __future__ import annotations
 
