@@ -129,8 +129,10 @@ def test_a_plain_output_folder_is_read_from_its_checkpoints(tmp_path):
     assert found.metrics["loss"] == 3.6 and found.metrics["eval_loss"] == 3.5
     assert found.metrics["grad_norm"] == 0.5 and found.metrics["lr"] == 2e-4
     reader = RunReader(folder)
-    assert len(reader.look().losses) == 20
-    assert reader.look().losses == []
+    look = reader.look()
+    assert len(look.curves.of("loss").points) == 20
+    assert [mark.step for mark in look.curves.marks] == [100, 200]
+    assert reader.look().curves is look.curves
 
 
 def test_the_screen_reads_a_foreign_run_like_one_of_ours(factory):
@@ -138,11 +140,11 @@ def test_the_screen_reads_a_foreign_run_like_one_of_ours(factory):
     reader = RunReader(folder)
     look = reader.look()
     assert look.title == "a run of LLaMA-Factory" and look.kind == "train"
-    assert [step for step, _loss in look.losses] == list(range(1, 11))
-    assert look.log == ["[INFO|2026-11-24 10:00:00] trainer.py:1 >> ***** Running training *****"]
+    assert look.foreign
+    assert [step for step, _loss in look.curves.of("loss").points] == list(range(1, 11))
     with open(folder / "trainer_log.jsonl", "a") as file:
         file.write('{"current_steps": 11, "total_st')
-    assert reader.look().losses == []
+    assert reader.look().curves is look.curves
 
 
 def test_a_job_of_ours_is_no_foreign_run_whatever_lies_in_it(job):

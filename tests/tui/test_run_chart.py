@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from textual.events import MouseScrollUp
 
 from tarot_tui.jobs import files
 from tarot_tui.tui.watch_app import WatchApp
@@ -64,6 +65,21 @@ async def test_the_cursor_reads_every_metric_out_and_takes_the_window_along(proj
         for _press in range(18):
             await pilot.press("right")
         assert chart.cursor == 120
+
+
+async def test_the_mouse_reads_out_and_zooms(project, job, until, text_of):
+    app = WatchApp(project, job.folder)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until(pilot, "Loss by step")
+        await pilot.click(RunChart, offset=(30, 4))
+        await until(pilot, "step ")
+        chart = app.screen.query_one(RunChart)
+        at = chart.cursor
+        left, right = chart.limits
+        chart.post_message(MouseScrollUp(chart, 30, 4, 0, 0, 0, False, False, False))
+        await until(pilot, "epoch")
+        await pilot.pause()
+        assert chart.limits[1] - chart.limits[0] == (right - left) / 2 and chart.cursor == at
 
 
 async def test_another_run_is_laid_over_this_one_and_can_stand_out(project, make_job, job, until, text_of):

@@ -6,6 +6,7 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 
+from textual import events
 from textual.message import Message
 
 from tarot_tui.locale import _
@@ -14,7 +15,7 @@ from tarot_tui.tui.widgets.braille import Raster
 from tarot_tui.tui.widgets.chart_look import ChartLines, colours_of
 from tarot_tui.tui.widgets.frame import Frame, fitted
 from tarot_tui.tui.widgets.lines import Runs, fit
-from tarot_tui.tui.widgets.plot import Flag, Layer, lines, plot_size
+from tarot_tui.tui.widgets.plot import LABEL_WIDTH, Flag, Layer, lines, plot_size
 from tarot_tui.tui.widgets.series import Curve
 from tarot_tui.tui.widgets.window import Window
 
@@ -171,6 +172,26 @@ class RunChart(ChartLines):
         """Everything, following the end, and no cursor."""
         self.cursor = None
         self._look_at(Window())
+
+    def on_click(self, event: events.Click) -> None:
+        """Read out what was clicked."""
+        left, right = self.limits
+        steps = [step for step, _value in self.curves.between(self.metric.key, left, right).points]
+        place = (event.x - LABEL_WIDTH) / max(self._main_width() - 1, 1)
+        if steps and 0 <= place <= 1:
+            goal = left + place * (right - left)
+            self.cursor = min(steps, key=lambda step: abs(step - goal))
+            self._turned()
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Zoom in."""
+        event.stop()
+        self.zoom(0.5)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Zoom out."""
+        event.stop()
+        self.zoom(2.0)
 
     def move_cursor(self, cells: int) -> None:
         """Read out the reading next to the cursor that lies at least ``cells`` cells on; at first the newest."""
