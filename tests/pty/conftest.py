@@ -14,9 +14,10 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pyte
 import pytest
@@ -34,13 +35,21 @@ _UNKNOWN_TO_PYTE = re.compile(
 class Terminal:
     """One program on its own pseudo-terminal, as its session leader, as sshd would start it."""
 
-    def __init__(self, argv: list[str], cwd: Path, columns: int = 100, lines: int = 30) -> None:
+    def __init__(
+        self,
+        argv: list[str],
+        cwd: Path,
+        columns: int = 100,
+        lines: int = 30,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
         environment = {
             **{k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "TMUX")},
             "TERM": "xterm-256color",
             "TAROT_TUI_LANG": "en",
+            **(environment or {}),
         }
         self.process = subprocess.Popen(
             argv,
@@ -55,6 +64,9 @@ class Terminal:
         )
         os.close(slave)
         self._master: int | None = master
+        #: Everything that came.
+        self.sent = b""
+        self._stalled = False
         self._screen = pyte.Screen(columns, lines)
         self._stream = pyte.ByteStream(self._screen)
         self._lock = threading.Lock()
@@ -66,7 +78,11 @@ class Terminal:
             with suppress(OSError, ValueError):
                 if not select.select([master], [], [], 0.1)[0]:
                     continue
+                if self._stalled:
+                    time.sleep(0.1)
+                    continue
                 data = os.read(master, 65536)
+                self.sent += data
                 with self._lock:
                     self._stream.feed(_UNKNOWN_TO_PYTE.sub(b"", data))
                 continue
@@ -86,6 +102,33 @@ class Terminal:
     def press(self, sequence: str) -> None:
         """Send one key that is an escape sequence."""
         os.write(self._master, sequence.encode())
+
+    def press_bytes(self, data: bytes) -> None:
+        """Send some bytes as they are."""
+        os.write(self._master, data)
+
+    def resize(self, columns: int, lines: int) -> None:
+        """As if the window were dragged."""
+        with self._lock:
+            self._screen.resize(lines, columns)
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+
+    def stall(self) -> None:
+        """Read nothing any more, as a connection that hangs."""
+        self._stalled = True
+
+    def cells(self) -> list[Any]:
+        """Every cell: character, colours, attributes."""
+        with self._lock:
+            return [
+                self._screen.buffer[y][x]
+                for y in range(self._screen.lines)
+                for x in range(self._screen.columns)
+            ]
+
+    def colours_sent(self) -> set[str]:
+        """Which kinds of colour were asked for beyond the terminal's own 16: ``2`` for any, ``5`` for one of 256."""
+        return {found.decode() for found in re.findall(rb"[;\[][34]8;([25]);", self.sent)}
 
     def wait_for(self, text: str, seconds: float = 60) -> str:
         """The screen once it shows ``text``; fails with what it shows instead."""
@@ -163,9 +206,12 @@ def terminal() -> Iterator[Callable[..., Terminal]]:
     opened: list[Terminal] = []
 
     def open_terminal(
-        *arguments: str, cwd: Path, program: Sequence[str] = (sys.executable, "-m", "tarot_tui"), **size: int
+        *arguments: str,
+        cwd: Path,
+        program: Sequence[str] = (sys.executable, "-m", "tarot_tui"),
+        **options: Any,
     ) -> Terminal:
-        opened.append(Terminal([*program, *arguments], cwd, **size))
+        opened.append(Terminal([*program, *arguments], cwd, **options))
         return opened[-1]
 
     yield open_terminal
