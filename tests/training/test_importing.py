@@ -137,7 +137,8 @@ def test_a_mended_recipe_is_not_mended_again(project):
     assert not again.notes and again.usable
     assert again.recipe.measuring_steps == made.measuring_steps  # which is said where it follows
     assert all(
-        getattr(again.recipe, name) == getattr(made, name) for name in set(SHARED) - {"bf16", "fp16", "eval_steps"}
+        getattr(again.recipe, name) == getattr(made, name)
+        for name in set(SHARED) - {"bf16", "fp16", "eval_steps"}
     )
 
 
@@ -337,6 +338,14 @@ def test_what_the_user_chose_himself_must_be_allowed(project):
     ]
     with pytest.raises(BadInput, match="--set: unknown key 'lora_rnk'"):
         take(project, TUTORIAL, "lora_rnk=1")
+
+
+def test_deepspeed_is_kept_by_its_stage(project):
+    kept = {
+        name: take(project, sound(deepspeed=name)).recipe.deepspeed
+        for name in ("examples/deepspeed/ds_z3_offload_config.json", "cache/ds_z2_config.json", "ds_z0.json")
+    }
+    assert list(kept.values()) == ["z3_offload", "z2", None]
 
 
 def test_a_deepspeed_file_is_believed_more_than_its_name(project):

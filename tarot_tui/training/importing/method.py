@@ -71,7 +71,7 @@ def packing(draft: Draft) -> None:
 
 
 def deepspeed(draft: Draft) -> None:
-    """DeepSpeed: in the way of a quantised base from ZeRO-3 on, and not needed for one before."""
+    """DeepSpeed: in the way of a quantised base from ZeRO-3 on, not needed for one before, and else kept by its stage."""
     given = draft.take("deepspeed")
     if given is None:
         return
@@ -87,8 +87,12 @@ def deepspeed(draft: Draft) -> None:
             "deepspeed: {name} is left out: with a base of {bits} bits there is hardly anything for it to share out."
         )
         draft.say("deepspeed.not_needed", "info", text.format(name=name, bits=bits))
+    elif zero in (2, 3):
+        kind = f"z{zero}_offload" if "offload" in str(given) else f"z{zero}"
+        text = _("deepspeed: {name} becomes {kind}, whose file is made when it is launched.")
+        draft.mend("deepspeed.kept", "info", text.format(name=name, kind=kind), deepspeed=kind)
     else:
-        text = _("deepspeed: {name} is left out: a recipe does not say how it is launched.")
+        text = _("deepspeed: {name} is left out: it shares nothing out that a recipe has a word for.")
         draft.say("deepspeed.left_out", "warning", text.format(name=name))
     if re.match(r"(\./)?cache/ds_z", name):
         text = _("{name} is not there in LLaMA-Factory 0.9.4 and later; it is in llamaboard_cache/.")

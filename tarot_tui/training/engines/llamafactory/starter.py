@@ -21,6 +21,7 @@ from tarot_tui.training.base import check, fingerprint
 from tarot_tui.training.device import cpu_threads
 from tarot_tui.training.engines.checkpoints import last_complete, step_of
 from tarot_tui.training.engines.llamafactory import arguments, environments, tokens
+from tarot_tui.training.ladder import record
 from tarot_tui.training.parallel import shared
 from tarot_tui.training.recipe import Recipe
 from tarot_tui.training.runs import recipe_of
@@ -42,6 +43,7 @@ def main() -> None:
     environment = environment_of(request)
     worker.progress(0, None, what=_("reading the dataset"))
     project = Project(folder.parent.parent)
+    record(project, folder)
     measure = tokens.provide(folder, project, recipe, request, environment.python)
     checkpoint = last_complete(folder, processes)
     if recipe.adapter_name_or_path and not checkpoint:
