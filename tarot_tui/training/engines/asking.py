@@ -46,17 +46,19 @@ def compare(
     folder: Path,
 ) -> None:
     """Write ``answers.json`` into ``folder`` (see :mod:`tarot_tui.training.answers`); to be called by rank 0 alone."""
-    if not recipe.sample_answers or trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
-        return  # a model in shards answers only when all processes ask
+    if not recipe.sample_answers:
+        return
     worker.progress(trainer.state.global_step, trainer.state.max_steps, what=_("comparing answers"))
     begun = time.monotonic()
     found: dict[str, Any] = {"held_out": bool(samples.evaluation), "perplexity": None, "answers": []}
     left_out = ""
     try:
+        if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
+            raise _LeftOut(_("A model that is spread over several GPUs is not asked."))
         with torch.no_grad(), trainer.accelerator.autocast():
             _fill(found, trainer, tokenizer, samples, recipe, base)
-    except _NoTime:
-        left_out = _("There was no time for everything.")
+    except _LeftOut as reason:
+        left_out = str(reason)
     except Exception as error:  # out of memory, mostly; the training itself has succeeded
         left_out = one_line(f"{type(error).__name__}: {error}", 300)
     found |= {"seconds": round(time.monotonic() - begun, 1), "left_out": left_out}
@@ -68,8 +70,8 @@ def compare(
         )
 
 
-class _NoTime(Exception):
-    """The time is up, or the run was asked to stop."""
+class _LeftOut(Exception):
+    """Why the rest is left out, for people."""
 
 
 def _fill(
@@ -127,7 +129,7 @@ def _base_of(trainer: Trainer, recipe: Recipe, folder: Path) -> Iterator[torch.n
 def _answer(
     model: torch.nn.Module, tokenizer: PreTrainedTokenizerBase, sample: Sample, until: float
 ) -> dict[str, Any]:
-    """What the model says to the first question of ``sample``, always the likeliest token. Raises _NoTime."""
+    """What the model says to the first question of ``sample``, always the likeliest token. Raises _LeftOut when there is no time."""
     least, most = _TOKENS
     prompt = torch.tensor([sample.input_ids[: sample.prompt]], device=model.device)
     ends = {tokenizer.eos_token_id, *([sample.input_ids[-1]] if sample.ends and not sample.cut else [])}
@@ -156,7 +158,7 @@ def _expected(sample: Sample) -> list[int]:
 
 
 def _perplexity(trainer: Trainer, model: torch.nn.Module, samples: Sequence[Sample]) -> float:
-    """Over all learned tokens of ``samples``. Raises _NoTime."""
+    """Over all learned tokens of ``samples``. Raises _LeftOut when there is no time."""
     until = time.monotonic() + _MEASURE_SECONDS
     size = trainer.args.per_device_eval_batch_size
     total = 0.0
@@ -170,7 +172,7 @@ def _perplexity(trainer: Trainer, model: torch.nn.Module, samples: Sequence[Samp
 
 def _refuse_without_time(until: float) -> None:
     if time.monotonic() > until or worker.stop_requested():
-        raise _NoTime
+        raise _LeftOut(_("There was no time for everything."))
 
 
 class _Until(StoppingCriteria):
