@@ -284,3 +284,13 @@ def test_autocast_casts_for_a_fused_layer_as_for_a_plain_one():
         loss, found = learned(model, in_a_row())
     assert loss == pytest.approx(wanted, rel=0.02)
     assert all(gradient.dtype == torch.float32 and gradient.isfinite().all() for gradient in found.values())
+
+
+def test_without_a_gpu_ligers_kernels_are_done_without_and_that_is_said(capsys):
+    from tarot_tui.training.engines.kernels import fit
+    from tarot_tui.training.recipe import Recipe
+
+    asked = Recipe(model_name_or_path="m", dataset="d", enable_liger_kernel=True, flash_attn="sdpa")
+    made = fit(tuned("llama"), asked, cpu=True)
+    assert made.loss and made.lora and not made.rows  # the kind of attention was chosen
+    assert capsys.readouterr().out.startswith("Our own kernels are used: Liger's need a GPU")
