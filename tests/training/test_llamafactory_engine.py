@@ -137,7 +137,7 @@ def test_its_plan_counts_the_scores_of_every_token_and_its_own_packages(cards, t
     found = environments.Environment(Path("python"), {"llamafactory": "0.9.5", "torch": "2.13.0+cpu"})
     adapted = job.adapted(plan, recipe, found)
     padded = -(-plan.length["max"] // 8) * 8
-    assert adapted.memory["logits"] == 2 * padded * 49152 * 16
+    assert adapted.memory["logits"] == 2 * padded * 49152 * 12
     assert adapted.memory["low"] < adapted.memory_bytes < adapted.memory["high"]
     assert adapted.memory_bytes > plan.memory_bytes
     assert (adapted.steps, adapted.tokens, adapted.checkpoints) == (plan.steps, plan.tokens, plan.checkpoints)

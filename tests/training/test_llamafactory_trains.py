@@ -87,6 +87,7 @@ def test_a_dataset_of_ours_is_learned_as_planned(deck, capsys, metrics):
     config = json.loads((job / "adapter_config.json").read_text())
     recorded = json.loads((job / "result.json").read_text())
     assert recorded["outcome"] == "finished" and recorded["step"] == plan["steps"]
+    assert plan["memory"]["low"] < recorded["peak"] < plan["memory"]["high"]
     assert config["base_model_name_or_path"] == str(deck.resolve(config["base_model_name_or_path"]))
 
 

@@ -35,11 +35,13 @@ def main(arguments: str, facts: dict[str, Any]) -> None:
     worker.stop_on_sigterm()
     worker.end_with_launcher()
     worker.progress(0, None, what=_("starting LLaMA-Factory"))
+    import torch
     import transformers.trainer
     from llamafactory.train import tuner
     from transformers import TrainerCallback
 
     from tarot_tui.training.engines.callbacks import EarlyStop, Requests, TrainerLog
+    from tarot_tui.training.engines.peak import peak_bytes
     from tarot_tui.training.engines.reporting import prepare_report
 
     prepare_report(facts["report_to"], Path.cwd())
@@ -75,7 +77,9 @@ def main(arguments: str, facts: dict[str, Any]) -> None:
         print(_("Stopped after step {step}; everything is saved.").format(step=step), flush=True)
         return
     losses = [entry["loss"] for entry in ending.state.log_history if "loss" in entry]
-    more = {"reason": early.reason} if early.reason else {}
+    more: dict[str, Any] = {"peak": peak_bytes(cpu=not torch.cuda.is_available())}
+    if early.reason:
+        more["reason"] = early.reason
     worker.result("finished", step=ending.state.global_step, loss=losses[-1] if losses else None, **more)
     if early.reason:
         print(early.reason, flush=True)
