@@ -52,7 +52,9 @@ def runs(app: TarotApp) -> Iterator[Entry]:
 
     project = getattr(app, "project", None)
     if project:
-        yield Entry(_("All runs"), app.action_list_runs, _("List them, filter, compare, stop, delete."), "g r")
+        yield Entry(
+            _("All runs"), app.action_list_runs, _("List them, filter, compare, stop, delete."), "g r"
+        )
     for folder in reversed(all_runs(project)[-RUNS:] if project else []):
         yield Entry(
             _("Run: {name}").format(name=folder.name),
@@ -71,7 +73,7 @@ def themes(app: TarotApp) -> Iterator[Entry]:
             _("Theme: {name}").format(name=theme.title(found)),
             partial(app.use_theme, found.name),
             _("Use these colours, now and from now on."),
-            f"• {found.name}" if found.name == app.theme else found.name,
+            f"• {found.name}" if found.name == app.theme else found.name if found.name in ours else "",
         )
 
 
@@ -91,4 +93,5 @@ def languages(app: TarotApp) -> Iterator[Entry]:
 def words() -> Iterator[Entry]:
     """The glossary; what a word means is said below the list, and picking one does nothing."""
     for word in WORDS:
-        yield Entry(word.term, None, _(word.text), ", ".join(word.also))
+        also = _("Also: {names}.").format(names=", ".join(word.also)) if word.also else ""
+        yield Entry(word.term, None, f"{_(word.text)} {also}".rstrip())

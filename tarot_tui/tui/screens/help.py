@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
@@ -27,6 +27,18 @@ class HelpScreen(ModalScreen[None]):
         Binding("W", "app.glossary", show=False),
     ]
 
+    DEFAULT_CSS = """
+    HelpScreen { align: center middle; }
+    HelpScreen #help {
+        width: 92; max-width: 100%; height: auto; max-height: 100%; padding: 0 1;
+        background: $panel; border: round $primary; scrollbar-size-vertical: 1;
+    }
+    HelpScreen Horizontal { height: auto; }
+    HelpScreen .key { width: 1fr; height: auto; }
+    HelpScreen .about { margin-bottom: 1; }
+    HelpScreen .foot { margin-top: 1; color: $text-muted; }
+    """
+
     def __init__(self, table: Sequence[Key], about: str = "") -> None:
         """``about``: what the field in focus is for."""
         super().__init__()
@@ -43,12 +55,9 @@ class HelpScreen(ModalScreen[None]):
                 yield Static(self._about, classes="about", markup=False)
             yield Static(Content.styled(_("Keys"), "bold $primary"))
             for key in self._table:
-                shown = key.now(own)
-                yield Static(
-                    Content.styled(shown + " " * (width - cell_len(shown)), "bold $footer-key-foreground")
-                    + Content(_(key.help)),
-                    classes="key",
-                )
+                shown = Static(Content.styled(key.now(own), "bold $footer-key-foreground"), classes="shown")
+                shown.styles.width = width
+                yield Horizontal(shown, Static(_(key.help), classes="key", markup=False))
             yield Static(
                 _(
                     "W: what the words mean. esc closes this. Other keys: write {file}; 'tarot-tui keys' prints how."

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
@@ -16,6 +17,9 @@ from textual.widgets.option_list import Option
 
 from tarot_tui.locale import _
 from tarot_tui.text import one_line
+
+#: Cells that the labels of a list take at most, before what is said of them begins; and the least room for that.
+_COLUMN, _ROOM_FOR_A_NOTE = 26, 12
 
 
 @dataclass(frozen=True)
@@ -48,11 +52,11 @@ class Pick(ModalScreen[Any]):
     }
     Pick Input { margin-bottom: 1; }
     Pick OptionList {
-        height: auto; max-height: 16; padding: 0; border: none; background: transparent;
+        height: auto; max-height: 12; padding: 0; border: none; background: transparent;
         scrollbar-size-vertical: 1;
     }
     .-tall Pick OptionList, Pick.-tall OptionList { max-height: 28; }
-    Pick #hint { height: auto; margin-top: 1; color: $text-muted; }
+    Pick #hint { height: auto; min-height: 3; max-height: 5; margin-top: 1; color: $text-muted; }
     """
 
     def __init__(self, question: str, entries: Sequence[Entry], chosen: Any = None) -> None:
@@ -93,7 +97,8 @@ class Pick(ModalScreen[Any]):
         width = min(self.WIDTH, self.size.width) - 5
         options = self.query_one(OptionList)
         options.clear_options()
-        options.add_options([Option(_line(entry, width)) for entry in self._shown])
+        column = min(_COLUMN, max((cell_len(entry.label) for entry in self._entries), default=0))
+        options.add_options([Option(_line(entry, width, column)) for entry in self._shown])
         if self._shown:
             options.highlighted = next(
                 (
@@ -145,9 +150,12 @@ def found(entries: Sequence[Entry], typed: str) -> list[Entry]:
     return sorted(fitting, key=rank) if words else fitting
 
 
-def _line(entry: Entry, width: int) -> Content:
-    from rich.cells import cell_len
-
+def _line(entry: Entry, width: int, column: int) -> Content:
+    """The label, in its column; what there is to say of it, as far as there is room; what stands at the right edge."""
     label = one_line(entry.label, max(8, width - cell_len(entry.right) - 1))
-    gap = max(1, width - cell_len(label) - cell_len(entry.right))
-    return Content(label + " " * gap) + Content.styled(entry.right, "$text-muted")
+    label += " " * (column - cell_len(label))
+    room = width - cell_len(label) - cell_len(entry.right) - 3
+    note = one_line(entry.note, room) if room >= _ROOM_FOR_A_NOTE else ""
+    gap = max(1, width - cell_len(label) - cell_len(entry.right) - (cell_len(note) + 2 if note else 0))
+    between = Content("  ") + Content.styled(note, "$text-muted") if note else Content("")
+    return Content(label) + between + Content(" " * gap) + Content.styled(entry.right, "$text-muted")
