@@ -243,6 +243,18 @@ def test_texts_are_padded_where_a_layer_runs_on_from_one_into_the_next():
     assert not made.rows and any("Batches are padded" in sentence for sentence in made.left)
 
 
+def test_a_mixture_of_experts_keeps_the_loss_that_it_adds():
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    for adds in (True, False):
+        config = AutoConfig.for_model("mixtral", **SMALL, num_local_experts=2, output_router_logits=adds)
+        model = AutoModelForCausalLM.from_config(config).requires_grad_(False)
+        wanted = model(**padded()).loss
+        made = fuse(model, rows=True)
+        assert made.rows and made.loss != adds
+        assert model(**padded()).loss.item() == pytest.approx(wanted.item(), rel=1e-5)
+
+
 @pytest.mark.parametrize("bits", [4, 8])
 def test_a_base_in_few_bits_learns_as_its_numbers_would(tiny_llama, bits):
     from peft import LoraConfig, get_peft_model

@@ -97,6 +97,8 @@ def head_of(causal: nn.Module) -> Head | None:
     if type(linear) is not nn.Linear or any(weight.requires_grad for weight in linear.parameters()):
         return None
     config = causal.config.get_text_config()
+    if getattr(config, "output_router_logits", False):
+        return None  # a mixture of experts then adds a loss of its own
     head = Head(
         linear,
         scale=getattr(config, "logit_scale", None) or 1 / (getattr(config, "logits_scaling", None) or 1),
@@ -135,7 +137,7 @@ def _makes_these(causal: nn.Module, head: Head) -> bool:
         seen.append(logits)
         return logits.sum()
 
-    tried(
+    whole = tried(
         type(causal).forward,
         causal,
         input_ids=torch.zeros(1, 3, dtype=torch.long),
@@ -146,7 +148,7 @@ def _makes_these(causal: nn.Module, head: Head) -> bool:
             "loss_function": loss,
         },
     )
-    return len(seen) == 1 and torch.allclose(seen[0].float(), head.bend(hidden.clone()))
+    return whole is not None and len(seen) == 1 and torch.allclose(seen[0].float(), head.bend(hidden.clone()))
 
 
 def _gives(hidden: torch.Tensor) -> Callable[..., Any]:
