@@ -20,16 +20,50 @@ BLOCK = 256 * 1024
 #: Bytes that one call looks at, so that it takes a moment only: 50 ms.
 BUDGET = 16 << 20
 
-_TRACEBACK = rb"^(?:\[[\w:. -]+\]:? ?)?Traceback \(most recent call last\):"
-_RAISED = rb"^(?:\[[\w:. -]+\]:? ?)?[\w.]*(?:Error|Exception|Interrupt)\b"
-_ERROR = re.compile(rb"\b(?:ERROR|CRITICAL|FATAL)\b|" + _TRACEBACK + b"|" + _RAISED, re.MULTILINE)
-_WARNING = re.compile(rb"\bWARN(?:ING)?\b|Warning:")
-#: Of each level, what is looked for in the bytes of a line: whatever is at least as grave.
+_PREFIX = rb"^(?:\[[\w:. -]+\]:? ?)?"
+_ERROR = (
+    rb"\b(?:ERROR|CRITICAL|FATAL)\b|" + _PREFIX + rb"(?:Traceback \(|[\w.]*(?:Error|Exception|Interrupt)\b)"
+)
+_WARNING = rb"\bWARN(?:ING)?\b|Warning:"
+_IN_ERRORS = (b"ERROR", b"CRITICAL", b"FATAL", b"Traceback (", b"Error", b"Exception", b"Interrupt")
+_IN_WARNINGS = (b"WARN", b"Warning:")
+
+
+@dataclass(frozen=True)
+class Gravity:
+    """What lines of a level look like. ``parts``: one of them is in every such line, and that is quickly seen."""
+
+    pattern: re.Pattern[bytes]
+    parts: tuple[bytes, ...]
+
+    def search(self, data: bytes) -> bool:
+        """Whether a line of ``data`` is as grave as that."""
+        return any(part in data for part in self.parts) and self.pattern.search(data) is not None
+
+
+#: Of each level, what finds whatever is at least as grave; None finds all.
 LEVELS = {
     "": None,
-    "warning": re.compile(b"|".join((_ERROR.pattern, _WARNING.pattern)), re.MULTILINE),
-    "error": _ERROR,
+    "warning": Gravity(re.compile(_ERROR + b"|" + _WARNING, re.MULTILINE), _IN_ERRORS + _IN_WARNINGS),
+    "error": Gravity(re.compile(_ERROR, re.MULTILINE), _IN_ERRORS),
 }
+Wanted = Gravity | None
+
+
+@dataclass(frozen=True)
+class Words:
+    """Words to look for, in UTF-8. ``exact``: capital letters are told from small ones (only those of ASCII are not)."""
+
+    text: bytes
+    exact: bool
+
+    def places(self, data: bytes, *, backward: bool) -> Iterator[int]:
+        """Where they are, from the start or from the end on."""
+        within = data if self.exact else data.lower()
+        at = within.rfind(self.text) if backward else within.find(self.text)
+        while at >= 0:
+            yield at
+            at = within.rfind(self.text, 0, at) if backward else within.find(self.text, at + 1)
 
 
 @dataclass(frozen=True)
@@ -58,16 +92,12 @@ class Part:
 def level(text: str) -> str:
     """``error``, ``warning`` or nothing: how grave a line is, by the words that loggers use."""
     data = text.encode("utf-8", "replace")
-    return "error" if _ERROR.search(data) else "warning" if _WARNING.search(data) else ""
+    return next((name for name in ("error", "warning") if LEVELS[name].search(data)), "")
 
 
-def words(text: str) -> re.Pattern[bytes]:
-    """What looks for ``text``; in any case unless it holds a capital letter."""
-    flags = re.IGNORECASE if text == text.lower() else 0
-    return re.compile(re.escape(text.encode()), flags)
-
-
-Wanted = re.Pattern[bytes] | None
+def words(text: str) -> Words:
+    """What looks for ``text``, in any case unless it holds a capital letter."""
+    return Words(text.encode(), text != text.lower())
 
 
 class LogFile:
@@ -135,7 +165,7 @@ class LogFile:
 
     def find(
         self,
-        what: re.Pattern[bytes],
+        what: Words,
         place: int,
         *,
         backward: bool,
@@ -149,8 +179,7 @@ class LogFile:
         reached = place
         for start, data in self._backward(place) if backward else self._forward(place):
             reached = start if backward else start + len(data)
-            places = (match.start() for match in what.finditer(data))
-            for at in reversed(list(places)) if backward else places:
+            for at in what.places(data, backward=backward):
                 first, behind = data.rfind(b"\n", 0, at) + 1, data.find(b"\n", at)
                 line = data[first : behind if behind >= 0 else None]
                 if wanted is None or wanted.search(line):

@@ -110,7 +110,8 @@ def test_words_are_found_in_both_directions(log):
     assert texts(log.after(first, 1)) == ["line 777"]
     assert texts(log.after(log.find(what, first + 9, backward=False)[0], 1)) == ["line 7770"]
     assert log.find(what, first, backward=True) == (None, 0)
-    assert words("Line").search(b"line") is None and words("聖杯").search("愚者聖杯".encode())
+    assert list(words("Line").places(b"line Line", backward=False)) == [5]
+    assert list(words("聖杯").places("愚者聖杯".encode(), backward=True)) == [6]
 
 
 @given(st.lists(st.text("ab聖 ", max_size=9), max_size=30), st.integers(30, 60), st.integers(1, 5))
