@@ -32,10 +32,10 @@ class Machine:
         """What rank 0 said at the end."""
         return files.read_json(self._shared / files.RESULT)
 
-    def ask_all(self, verb: str) -> None:
-        """Ask the whole job, when this machine alone was told something. Raises OSError."""
+    def ask_all(self, verb: str, why: str = "") -> None:
+        """Ask the whole job, when this machine alone was told something, and say ``why``. Raises OSError."""
         if not self._first:
-            (self._shared / files.request_file(verb)).touch()
+            (self._shared / files.request_file(verb)).write_text(why)
 
     def left_alone(self) -> bool:
         """Whether the job ended on the first machine while ours goes on, which nobody else would see."""

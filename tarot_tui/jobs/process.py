@@ -8,11 +8,14 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from tarot_tui.jobs import identity
 from tarot_tui.jobs.identity import Identity
+from tarot_tui.jobs.worker import VARIABLE
+from tarot_tui.project import worker_python
 
 #: The environment variable that names what one supervisor watches over: a job, or one machine's share of it.
 SHARE = "TAROT_JOB_SHARE"
@@ -132,6 +135,28 @@ class Worker:
             if pid == self._pid and not self._adopted:
                 self.exit_status = os.waitstatus_to_exitcode(status)
                 self._ended = True
+
+
+def command_of(spec: Mapping[str, Any], place: Path, job: Path) -> tuple[list[str], dict[str, str]]:
+    """The command line and the whole environment of a worker in the folder ``place``, which works for ``job``."""
+    words = {"{job}": str(place), "{python}": worker_python()}
+    argv = []
+    for word in map(str, spec["argv"]):
+        for mark, value in words.items():
+            word = word.replace(mark, value)
+        argv.append(word)
+    environment = {
+        **os.environ,
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONFAULTHANDLER": "1",
+        # The job folder is its working directory, and must not be where Python looks for modules.
+        "PYTHONSAFEPATH": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        **{key: str(value) for key, value in (spec.get("env") or {}).items()},
+        VARIABLE: str(job),
+        SHARE: str(place),
+    }
+    return argv, environment
 
 
 def processes_of(place: Path) -> list[psutil.Process]:

@@ -26,13 +26,11 @@ from tarot_tui.jobs.daemon import detach, lock, stay_with_orphans, unlock
 from tarot_tui.jobs.launch import BUSY
 from tarot_tui.jobs.log import last_lines
 from tarot_tui.jobs.machine import Machine
-from tarot_tui.jobs.process import SHARE, Worker, processes_of, works_in
+from tarot_tui.jobs.process import Worker, command_of, processes_of, works_in
 from tarot_tui.jobs.progress import Progress, Trainer, observe
 from tarot_tui.jobs.spec import read_spec
 from tarot_tui.jobs.stopping import Stopping
-from tarot_tui.jobs.worker import VARIABLE
 from tarot_tui.locale import _
-from tarot_tui.project import worker_python
 
 #: Seconds between looks at the worker and for requests; between samples and progress; between heartbeats.
 POLL = 0.2
@@ -202,24 +200,7 @@ class Supervisor:
         )
 
     def _launch(self) -> Worker:
-        place = str(self._place)
-        words = {"{job}": place, "{python}": worker_python()}
-        argv = []
-        for word in map(str, self._spec["argv"]):
-            for mark, value in words.items():
-                word = word.replace(mark, value)
-            argv.append(word)
-        environment = {
-            **os.environ,
-            "PYTHONUNBUFFERED": "1",
-            "PYTHONFAULTHANDLER": "1",
-            # The job folder is its working directory, and must not be where Python looks for modules.
-            "PYTHONSAFEPATH": "1",
-            "TOKENIZERS_PARALLELISM": "false",
-            **{key: str(value) for key, value in (self._spec.get("env") or {}).items()},
-            VARIABLE: str(self._machine.job),
-            SHARE: place,
-        }
+        argv, environment = command_of(self._spec, self._place, self._machine.job)
         worker = Worker.launch(argv, environment, _FOLDER / files.LOG)
         with suppress(OSError):
             files.append_event(_FOLDER, "worker", argv=argv, pid=worker.identity and worker.identity.pid)
@@ -230,11 +211,12 @@ class Supervisor:
         for verb in files.VERBS:
             request = _FOLDER / files.request_file(verb)
             if request.exists():
+                self._by_machine |= not self._stopping.asked and request.read_text() == TOLD_TO_END
                 self._carry_out(verb)
                 request.unlink(missing_ok=True)
         if self._told_to_end:
             self._by_machine |= not self._stopping.asked
-            self._machine.ask_all("stop")
+            self._machine.ask_all("stop", TOLD_TO_END)
             self._carry_out("stop")
         if self._machine.left_alone():
             self._carry_out("kill")
