@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import NoReturn
 
 from tarot_tui.cli.output import emit, project_of, say
 from tarot_tui.cli.runs import clock, done
@@ -42,21 +43,21 @@ def run(args: Namespace) -> int:
     from tarot_tui.jobs.snapshot import snapshot
 
     if args.run is None and not args.once and not args.json and _several(project_of(args)):
-        return _watch(project_of(args), None)
+        _watch(project_of(args), None)
     project, folder = find_run(args, args.run or "-1")
     if args.json:
         emit(snapshot(folder).as_dict())
     elif args.once:
         say(args, *_lines(folder))
     else:
-        return _watch(project, folder)
+        _watch(project, folder)
     return 0
 
 
-def _watch(project: Project, folder: Path | None) -> int:
+def _watch(project: Project, folder: Path | None) -> NoReturn:
     from tarot_tui.tui.app import run_watch
 
-    return run_watch(project, folder) or 0
+    run_watch(project, folder)
 
 
 def _several(project: Project) -> bool:

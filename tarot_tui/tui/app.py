@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
+from typing import NoReturn
 
 from textual.screen import Screen
 
 from tarot_tui.project import Project
 from tarot_tui.tui import steps
 from tarot_tui.tui.base import TarotApp
+from tarot_tui.tui.ending import run_and_leave
 
 
 class WizardApp(TarotApp[None]):
@@ -89,15 +91,13 @@ def _free_folder(folder: Path) -> Path:
     return folder if empty else folder / "my-model"
 
 
-def run_wizard(project: Project | None, folder: Path | None = None) -> int:
-    """Walk the steps until the user leaves; returns the exit code."""
-    app = WizardApp(project, folder)
-    app.run()
-    return app.return_code or 0
+def run_wizard(project: Project | None, folder: Path | None = None) -> NoReturn:
+    """Walk the steps until the user leaves; the process then ends, see :mod:`tarot_tui.tui.ending`."""
+    run_and_leave(WizardApp(project, folder))
 
 
-def run_watch(project: Project, folder: Path | None) -> int:
+def run_watch(project: Project, folder: Path | None) -> NoReturn:
     """Watch one run, or choose one, until the user leaves; see :mod:`tarot_tui.tui.watch_app`."""
     from tarot_tui.tui.watch_app import run_watch as run
 
-    return run(project, folder) or 0
+    run(project, folder)

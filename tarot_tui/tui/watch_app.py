@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from textual.app import App
 
@@ -12,6 +12,7 @@ from tarot_tui.jobs.control import named
 from tarot_tui.project import FILE, Project
 from tarot_tui.text import one_line
 from tarot_tui.tui.base import TarotApp
+from tarot_tui.tui.ending import run_and_leave
 from tarot_tui.tui.screens.watch import WatchScreen
 from tarot_tui.tui.widgets.run_view import RunView
 
@@ -61,8 +62,6 @@ def wants_ringing(project: Project) -> bool:
         return False
 
 
-def run_watch(project: Project, folder: Path | None) -> int:
-    """Watch the run in ``folder``, or choose one (None), until the user leaves; returns the exit code."""
-    app = WatchApp(project, folder)
-    app.run()
-    return app.return_code or 0
+def run_watch(project: Project, folder: Path | None) -> NoReturn:
+    """Watch the run in ``folder``, or choose one (None), until the user leaves; the process then ends."""
+    run_and_leave(WatchApp(project, folder))

@@ -66,9 +66,9 @@ def frame(
 
 
 def whole(last: float, end: float | None = None) -> tuple[float, float]:
-    """The x range from the beginning to ``last``, which grows by doubling, at most to ``end``."""
+    """The x range from the beginning to ``last``, which grows by doubling, at most to ``end`` unless it has got further."""
     span = 2.0 ** math.ceil(math.log2(max(last, 8.0)))
-    return 0.0, span if end is None else max(last, min(span, end), 1.0)
+    return 0.0, span if end is None or end < last else max(min(span, end), 1.0)
 
 
 def fitted(shown: Frame, values: Iterable[float], before: Frame | None = None) -> Frame:
