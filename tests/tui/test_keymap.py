@@ -49,19 +49,19 @@ def test_no_table_names_two_of_its_keys_alike():
 
 
 async def test_a_key_of_ones_own_works_and_is_shown_in_the_key_line_and_the_help(tmp_path, mine, text_of):
-    mine('[wizard]\nnext = "x, ctrl+n"\nhelp = "h"\n')
+    mine('[wizard]\nnext = "x, ctrl+n"\nhelp = "Z"\n')
     project = create(tmp_path / "deck")
     project.remember("step", "export")
     async with WizardApp(project).run_test(size=(120, 40)) as pilot:
         await pilot.pause()
-        assert "x ctrl+n next" in text_of(pilot.app) and "h help" in text_of(pilot.app)
+        assert "x ctrl+n next" in text_of(pilot.app) and "Z help" in text_of(pilot.app)
         await pilot.press("n")
         await pilot.pause()
         assert pilot.app.screen.id == "export"
         await pilot.press("x")
         await pilot.pause()
         assert pilot.app.screen.id == "ollama"
-        await pilot.press("h")
+        await pilot.press("Z")
         await pilot.pause()
         assert "x ctrl+n " in text_of(pilot.app)
 

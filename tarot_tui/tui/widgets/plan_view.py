@@ -93,9 +93,13 @@ class PlanView(Vertical):
         try:
             plan = (await child.run(project, argv)).document
         except TarotError as error:
+            if self._is_left:
+                return
             self.nothing("")
             self.query_one("#figures", Static).update(Content.styled(str(error), "$text-error"))
             self.post_message(self.Computed({}, good=False, problem=str(error)))
+            return
+        if self._is_left:
             return
         findings = [Finding(**found) for found in plan.get("findings", [])] + more
         self._head("  ".join(filter(None, (_verdict(findings), self._mends(findings)))))
@@ -105,6 +109,11 @@ class PlanView(Vertical):
         # On a low screen only what comes first is seen.
         self.move_child(shown, **{"before" if has_errors(findings) else "after": self.query_one("#figures")})
         self.post_message(self.Computed(plan, good=not has_errors(findings)))
+
+    @property
+    def _is_left(self) -> bool:
+        """Whether the screen is being left: it loses its parts before its work is ended."""
+        return not self.query("#plan-heading")
 
     def _show(self, found: dict[str, tuple[str, str]]) -> None:
         before, self._shown = self._shown, found
