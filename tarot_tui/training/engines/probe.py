@@ -101,6 +101,9 @@ def _probe(request: dict[str, Any], say: Say) -> dict[str, Any]:
             "early_stopping_steps": None,
             "load_best_model_at_end": False,
             "group_by_length": False,
+            # One process alone shares nothing out.
+            "fsdp": None,
+            "deepspeed": None,
         }
     )
     tokenizer = load_tokenizer(base)
