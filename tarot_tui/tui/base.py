@@ -144,7 +144,7 @@ class TarotApp(App[ReturnType]):
 
     async def language_changed(self) -> None:
         """Show every word anew, in the language in use now."""
-        self.refresh(recompose=True)
+        self.screen.refresh(recompose=True)
 
     def _fatal_error(self) -> None:
         """End after a fault of ours with one sentence; the traceback goes into a file.

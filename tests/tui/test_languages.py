@@ -15,6 +15,7 @@ from tarot_tui.locale.simplified import catalogue, compiled
 from tarot_tui.project import create
 from tarot_tui.tui import steps
 from tarot_tui.tui.app import WizardApp
+from tarot_tui.tui.watch_app import WatchApp
 from tarot_tui.tui.widgets.choice import Choice
 
 
@@ -56,6 +57,16 @@ async def test_work_that_is_going_on_outlives_the_change(project, until):
         await pilot.pause(0.1)
         await until(pilot, "資料集")  # in the rail
         assert pilot.app.screen is building
+
+
+async def test_a_watched_run_changes_too(project, make_job, until):
+    job = make_job()
+    job.status("running", 3)
+    async with WatchApp(project, job.folder).run_test(size=(120, 40)) as pilot:
+        await until(pilot, "help")
+        pilot.app.use_language("zh_TW")
+        await until(pilot, "說明")
+        await until(pilot, "執行中")
 
 
 async def test_the_welcome_changes_too(tmp_path, until):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from textual.binding import Binding
 from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
@@ -23,6 +24,11 @@ _LOOKS = {
 
 class FindingList(OptionList):
     """Shows findings; what one cannot go on with is unfolded from the start."""
+
+    BINDINGS = [
+        Binding("j", "cursor_down", show=False),
+        Binding("k", "cursor_up", show=False),
+    ]
 
     def __init__(self, id: str | None = None, fix_key: str = "") -> None:
         """fix_key: the key that makes the fix of a finding when it is a change of the recipe, where there is one."""
