@@ -23,6 +23,9 @@ _SLOWED = {
 
 def hints(machine: Machine, working: bool) -> list[Hint]:
     """The gravest first. working: whether the run that is watched should be computing now."""
+    if machine.age is None:
+        # Of what is over only what may have ended it is worth a word.
+        return [*_driver(machine), *_slowed(machine.gpus)]
     ours = [gpu for gpu in machine.gpus if gpu.ours] or [gpu for gpu in machine.gpus if gpu.full > 0.05]
     return [
         *_driver(machine),

@@ -55,6 +55,16 @@ def test_a_machine_that_is_well_or_at_its_power_limit_gets_no_hint():
     assert said(GPU | {"util": 4}, seconds=10) == ""
 
 
+def test_of_a_run_that_is_over_only_what_may_have_ended_it_is_said():
+    history = History("run")
+    history.add(
+        HOST | {"time": 1.0, "disk_free": 1e9, "gpus": [GPU | {"processes": [OURS, THEIRS], "lost": True}]}
+    )
+    assert [sentence.partition(":")[0] for _role, sentence in hints(history.look(None), False)] == [
+        "GPU 0 is lost"
+    ]
+
+
 def test_the_history_moves_only_every_few_seconds_and_holds_means():
     history = History()
     for moment in range(3 * STRIDE + 1):

@@ -1,6 +1,7 @@
 """The chart of a run under its keys: another curve, zoom, pan, cursor, log scale, several runs."""
 
 import asyncio
+import json
 
 import pytest
 from textual.events import MouseScrollUp
@@ -144,3 +145,18 @@ async def test_a_folder_that_is_removed_under_our_eyes_is_said_and_every_key_liv
         await pilot.press("s")
         await until(pilot, "Eval loss by step")
         assert "lost" in text_of(app)
+
+
+async def test_a_run_on_several_machines_has_a_line_for_each(project, job, until, text_of):
+    job.hardware(*({"index": index, "util": 90, "mem_used": 60e9, "mem_total": 80e9} for index in range(8)))
+    share = job.folder / "nodes" / "1"
+    share.mkdir(parents=True)
+    sample = json.loads((job.folder / files.HARDWARE).read_text().splitlines()[-1])
+    sample["gpus"][2] = {"index": 2, "lost": True}
+    (share / files.HARDWARE).write_text(json.dumps(sample) + "\n")
+    app = WatchApp(project, job.folder)
+    async with app.run_test(size=(80, 30)) as pilot:
+        await until(pilot, "machine 1")
+        assert "machine 0" in text_of(app) and "lost: 2" in text_of(app)
+        await pilot.press("m")
+        await until(pilot, "machine 1")

@@ -103,6 +103,7 @@ class RunView(Container):
         self._sampler: Sampler | None = None
         self._look: Look | None = None
         self._history = History()
+        self._other_machines: dict[int, Machine] = {}
         self._taken: float | None = None
         self._seen_at = 0.0
 
@@ -134,7 +135,7 @@ class RunView(Container):
             self._watcher.stop()
         self._stop_sampling()
         self.folder, self.status, self._look = folder, None, None
-        self._history, self._taken = History(folder.name), None
+        self._history, self._taken, self._other_machines = History(folder.name), None, {}
         self.query_one(RunChart).clear()
         self.query_one(LogPane).show(folder)
         self._seen_at = time.monotonic()
@@ -186,19 +187,26 @@ class RunView(Container):
         self._watcher.taken()
 
     def _show_hardware(self, look: Look) -> None:
-        if look.foreign and self._sampler is None:
+        if not look.status.alive:
+            self._stop_sampling()
+        elif look.foreign and self._sampler is None:
             self._sampler = Sampler(self.folder, lambda sample: self._hand_over(self.Sampled(sample)))
         for sample in look.hardware:
             self._history.add(sample)
             self._taken = number(sample.get("time"))
-        nodes = {
+        self._other_machines = {
             rank: Machine(
                 sample, checked(sample, self.folder.name), look.time - (number(sample.get("time")) or 0.0)
             )
             for rank, sample in look.nodes.items()
         }
-        working = look.status.state == "running" and (look.elapsed or 0.0) > MINUTE
-        self.query_one(HardwarePanel).show(self._history.look(self._age()), nodes, working=working)
+        self._renew_hardware()
+
+    def _renew_hardware(self) -> None:
+        look = self._look
+        working = bool(look and look.status.state == "running" and (look.elapsed or 0.0) > MINUTE)
+        machine = self._history.look(self._age())
+        self.query_one(HardwarePanel).show(machine, self._other_machines, working=working)
 
     def _age(self) -> float | None:
         if self._taken is None:
@@ -211,7 +219,7 @@ class RunView(Container):
         event.stop()
         self._history.add(event.sample)
         self._taken = number(event.sample.get("time"))
-        self.query_one(HardwarePanel).show(self._history.look(self._age()))
+        self._renew_hardware()
 
     def _stop_sampling(self) -> None:
         if self._sampler:
@@ -229,7 +237,7 @@ class RunView(Container):
         if silence > _SILENT + self._watcher.every - EVERY:
             self.query_one(RunHead).show(self._look, self.folder.name, self._smoothed(), silence)
         if (age := self._age()) and age > OLD:
-            self.query_one(HardwarePanel).show(self._history.look(age))
+            self._renew_hardware()
 
     def on_resize(self, event: Resize) -> None:
         """Side by side where there is room, without empty lines where there is little."""
