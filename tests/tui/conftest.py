@@ -83,6 +83,10 @@ class Terminal:
         self.raw += data
         self._stream.feed(self.clean(data))
 
+    def scribble_over(self, data):
+        """As if something else wrote to the terminal."""
+        self._stream.feed(data)
+
     def wait_end(self, seconds=10.0):
         """The exit status, once the program has ended and all of its output is taken."""
         until = time.monotonic() + seconds

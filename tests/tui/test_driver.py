@@ -2,6 +2,8 @@ import json
 import signal
 import sys
 from pathlib import Path
+from threading import Lock
+from types import SimpleNamespace
 
 import pyte
 import pytest
@@ -78,6 +80,61 @@ def test_suspending_and_coming_back_repaints_everything(scribble):
     scribble.process.send_signal(signal.SIGCONT)
     scribble.read(0.6)
     assert scribble.cells(scribble.screen) == before
+
+
+def test_ctrl_l_draws_all_of_it_again_over_what_something_else_wrote(scribble):
+    scribble.read()
+    scribble.send("nn")
+    scribble.read()
+    before = scribble.cells(scribble.screen)
+    scribble.scribble_over(b"\x1b[5;3HBroadcast message\x1b[1;1H")
+    assert scribble.cells(scribble.screen) != before
+    scribble.send("\x0c")
+    scribble.read()
+    assert scribble.cells(scribble.screen) == before
+
+
+@pytest.fixture
+def driver(monkeypatch):
+    """A driver that has drawn something on nothing, and its clock."""
+
+    class Clock:
+        now = 1000.0
+
+        def monotonic(self):
+            return self.now
+
+    clock = Clock()
+    monkeypatch.setattr("tarot_tui.tui.driver.time", clock)
+    driver = SlimDriver.__new__(SlimDriver)
+    driver._lock, driver._outlet, driver._app = Lock(), None, SimpleNamespace(size=(9, 2))
+    driver._diff, driver._forgotten, driver._synced = CellDiff(9, 2), False, clock.now
+    driver.write("\x1b[1;1Hwords    \x1b[2;1Hmore     \x1b[1;1H")
+    assert "words" in driver._take(None)
+    return driver, clock
+
+
+def test_now_and_then_all_is_sent_along_with_what_changed_and_never_by_itself(driver):
+    driver, clock = driver
+    clock.now += 400
+    assert driver._take(None) == ""
+    driver.write("\x1b[2;1Hless     \x1b[1;1H")
+    assert "words" in driver._take(None)
+    driver.write("\x1b[2;1Hmore     \x1b[1;1H")
+    assert "words" not in driver._take(None)
+
+
+def test_over_a_slow_link_it_is_not(driver):
+    driver, clock = driver
+    clock.now += 400
+    driver.write("\x1b[2;1Hless     \x1b[1;1H")
+    assert "words" not in driver._take(600)
+
+
+def test_what_is_asked_to_be_drawn_again_is_drawn_again(driver):
+    driver, _clock = driver
+    driver.resync()
+    assert "words" in driver._take(None)
 
 
 def test_the_mouse_is_asked_for_drags_only_and_the_terminal_is_given_back(scribble):
