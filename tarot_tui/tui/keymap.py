@@ -11,6 +11,7 @@ Written like the tables themselves; ``tarot-tui keys`` prints all of them as suc
 from __future__ import annotations
 
 import importlib
+import pkgutil
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -24,21 +25,6 @@ from tarot_tui.tui.keys import Key
 
 FILE = "keys.toml"
 
-#: The modules whose import declares a table.
-_SCREENS = (
-    *(
-        "welcome",
-        "environment",
-        "dataset",
-        "parameters",
-        "train",
-        "export",
-        "ollama",
-        "chat",
-        "chat_settings",
-    ),
-    *("watch", "samples", "check", "template", "browse", "go"),
-)
 _MODIFIERS = frozenset({"ctrl", "shift", "alt", "super", "hyper", "meta"})
 
 
@@ -49,8 +35,10 @@ def path() -> Path:
 
 def tables() -> Mapping[str, tuple[Key, ...]]:
     """Every table of every screen."""
-    for screen in _SCREENS:
-        importlib.import_module(f"tarot_tui.tui.screens.{screen}")
+    from tarot_tui.tui import screens
+
+    for found in pkgutil.iter_modules(screens.__path__):
+        importlib.import_module(f"{screens.__name__}.{found.name}")
     return keys.TABLES
 
 

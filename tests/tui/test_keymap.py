@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import pkgutil
 import tomllib
 
 import pytest
@@ -11,7 +12,7 @@ from textual.screen import Screen
 
 from tarot_tui.cli import main
 from tarot_tui.project import create
-from tarot_tui.tui import keymap, keys
+from tarot_tui.tui import keymap, keys, screens
 from tarot_tui.tui.app import WizardApp
 
 
@@ -29,8 +30,8 @@ def mine():
 def test_every_binding_of_every_screen_comes_from_its_table():
     tables = keymap.tables()
     known = {key.id for table in tables.values() for key in table if key.id}
-    for name in keymap._SCREENS:
-        module = importlib.import_module(f"tarot_tui.tui.screens.{name}")
+    for found in pkgutil.iter_modules(screens.__path__):
+        module = importlib.import_module(f"tarot_tui.tui.screens.{found.name}")
         for screen in vars(module).values():
             if not (
                 inspect.isclass(screen)
