@@ -125,3 +125,15 @@ def test_one_line_is_enough_for_all_gpus():
     panel._machine = machine(*[GPU | {"index": index} for index in range(8)])
     (line,) = panel.compose_lines(78, 1)
     assert "GPU ⣿⣿⣿⣿⣿⣿⣿⣿  97 %" in text([line]) and "61 C" in text([line])
+
+
+@pytest.mark.parametrize("height", [12, 13, 19, 27])
+def test_in_a_low_column_every_gpu_is_still_in_sight(height):
+    panel = HardwarePanel()
+    gpus = [GPU | {"index": index, "temp": 90 if index == 13 else 61} for index in range(16)]
+    panel._machine = machine(*gpus)
+    lines = panel.compose_lines(40, height)
+    shown = text(lines)
+    assert len(lines) <= height
+    assert "GPU 8–15" in shown or "15*" in shown
+    assert "13*" in shown

@@ -35,7 +35,11 @@ class ChartCaption(ChartLines):
         left: Runs = [("name", _("{curve} by step").format(curve=_(chart.metric.title).capitalize()))]
         if chart.metric.key in chart.by_magnitude:
             left += [("note", " " + _("(log)"))]
-        right = self._at_cursor(chart, width - width_of(left) - 1) or self._remarks(chart)
+        room = width - width_of(left) - 1
+        right = self._at_cursor(chart, room) or self._remarks(chart)
+        if width_of(right) > room:
+            # The marks themselves say less than their words, but more than nothing.
+            right = [(role, text) for role, text in right if role != "note"]
         legend = self._runs(chart) if chart.others else self._look(chart)
         # The legend gives way to what is read out.
         if width_of(left) + width_of(legend) + width_of(right) + 4 <= width or chart.others:

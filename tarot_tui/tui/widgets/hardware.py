@@ -107,15 +107,22 @@ class HardwarePanel(Lines):
             *(run for runs in self._remark() for run in [("", "  "), *runs]),
         ]
         lines = [title, *_bars(host(machine), width)]
+        gpus = len(machine.gpus)
         if self._by_group:
             lines += [[], *node_lines(self._groups, width)]
-        elif len(lines) + 5 * len(machine.gpus) + _WORDS <= height:
+        elif len(lines) + 5 * gpus + _WORDS <= height:
             for gpu in machine.gpus:
                 lines += [[], *block(gpu, width)]
-        elif len(lines) + 2 * len(machine.gpus) + _WORDS <= height:
+        elif len(lines) + 2 * gpus + _WORDS <= height:
             lines += [[], *(line for gpu in machine.gpus for line in pair(gpu, width))]
-        else:
+        elif len(lines) + 1 + gpus <= height or not gpus:
             lines += [[], *(fit(chip(gpu), width) for gpu in machine.gpus)]
+        else:
+            lines = [title, *flow(list(map(_inline, host(machine)[:2])), width, 2)]
+            if len(lines) + gpus > height:
+                lines += [fit(line, width) for line in node_lines(groups(machine), width)]
+            lines += [fit(chip(gpu), width) for gpu in sorted(machine.gpus, key=noteworthy, reverse=True)]
+            lines = lines[:height]
         room = max(height - len(lines) - 1, 0)
         words = _sentences(said, width)[:room]
         return lines + ([[]] if words else []) + words
