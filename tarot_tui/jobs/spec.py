@@ -2,7 +2,7 @@
 
 Keys of ``job.yaml``: ``kind``, ``title``, ``argv``, ``env``, ``request``, ``total``, ``created``, ``versions``, and what
 the maker adds. The supervisor reads these too when they are there, all in seconds: ``stop_grace`` (how long a worker
-may take to save and stop), ``term_grace`` (from SIGTERM to SIGKILL after that), ``kill_grace`` (the same after ``kill``).
+may take to save and stop), ``term_grace`` (from SIGTERM to SIGKILL after that).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Ending a worker with growing pressure: a request, then SIGTERM, then SIGKILL."""
+"""Ending a worker: with growing pressure (a request, then SIGTERM, then SIGKILL), or at once (SIGKILL)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from typing import Any
 from tarot_tui.jobs.process import Worker
 from tarot_tui.locale import _
 
-#: Seconds, each also a key of ``job.yaml``: to save and stop after a request, from SIGTERM to SIGKILL after that,
-#: and the same after ``kill``.
+#: Seconds, each also a key of ``job.yaml``: to save and stop after a request, and from SIGTERM to SIGKILL after that.
 STOP_GRACE = 300.0
 TERM_GRACE = 10.0
-KILL_GRACE = 5.0
 
 
 class Stopping:
@@ -24,7 +22,6 @@ class Stopping:
         self._last = ""
         self._stop_grace = float(spec.get("stop_grace", STOP_GRACE))
         self._term_grace = float(spec.get("term_grace", TERM_GRACE))
-        self._kill_grace = float(spec.get("kill_grace", KILL_GRACE))
         self._terminate_at = self._kill_at = float("inf")
 
     def ask(self, verb: str) -> bool:
@@ -39,19 +36,21 @@ class Stopping:
             self._terminate_at = now + self._stop_grace
             self._kill_at = self._terminate_at + self._term_grace
         else:
-            self._terminate_at, self._kill_at = now, now + self._kill_grace
+            # No SIGTERM: a training takes it as the machine's word to save and stop.
+            self._terminate_at, self._kill_at = float("inf"), now
         return True
 
     def press(self, worker: Worker) -> bool:
-        """Send the signal whose time has come, and say whether one was sent for the first time.
+        """Send the signal whose time has come, and say whether that is news to whoever read the announcement before.
 
         Called again and again until the worker has ended.
         """
         now = time.monotonic()
         if now >= self._kill_at:
             self._kill_at = now + 1
+            self.forced = True
             worker.kill()
-            return self._reached("SIGKILL")
+            return self.asked != "kill" and self._reached("SIGKILL")
         if now >= self._terminate_at:
             self._terminate_at = float("inf")
             self.forced = True
@@ -61,13 +60,13 @@ class Stopping:
 
     def announcement(self) -> str:
         """What was done and what will happen, with the times."""
+        if self.asked == "kill":
+            return _("Killed (SIGKILL), as asked.")
         if self._last == "SIGKILL":
             return _("Killed (SIGKILL): it did not end by itself.")
         kill_at = _clock(self._kill_at)
         if self._last == "SIGTERM":
             return _("Told to end (SIGTERM); killed at {time} if it still runs.").format(time=kill_at)
-        if self.asked == "kill":
-            return _("Being ended; killed at {time} if it has not ended by then.").format(time=kill_at)
         return _(
             "Asked to save and stop. If it still runs, it is ended by force: SIGTERM at {term}, SIGKILL at {kill}."
         ).format(term=_clock(self._terminate_at), kill=kill_at)

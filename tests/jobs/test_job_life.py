@@ -180,13 +180,22 @@ time.sleep(100)
     assert (found.state, found.cause, found.signal) == ("stopped", "forced", signal.SIGKILL)
 
 
-def test_kill_ends_the_worker_at_once_without_asking_it_to_save(started, ended, wait_until):
-    folder = started()
+def test_kill_ends_at_once_without_saving_a_worker_that_saves_on_sigterm(started, ended, wait_until):
+    code = """
+import time
+from tarot_tui.jobs import worker
+worker.stop_on_sigterm()
+worker.progress(1, 5)
+while not worker.stop_requested():
+    time.sleep(0.02)
+worker.result("stopped")
+"""
+    folder = started(code)
     wait_until(lambda: status.read(folder).step)
     control.request(folder, "kill")
     found = ended(folder)
-    assert (found.state, found.signal) == ("stopped", signal.SIGTERM)
-    assert not (folder / files.RESULT).exists()
+    assert (found.state, found.cause, found.signal) == ("stopped", "forced", signal.SIGKILL)
+    assert "at once" in found.reason and not (folder / files.RESULT).exists()
 
 
 def test_save_reaches_the_worker_once_and_it_goes_on(started, ended, wait_until):
@@ -351,7 +360,7 @@ rank = subprocess.Popen(["sleep", "300"], start_new_session=True)
 print(rank.pid, flush=True)
 rank.wait()
 """
-    folder = started(code, kill_grace=0.2)
+    folder = started(code)
     rank = int(wait_until(lambda: last_lines(folder / files.LOG, 1))[0])
     control.request(folder, "kill")
     assert ended(folder).state == "stopped"
