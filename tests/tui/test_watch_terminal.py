@@ -54,3 +54,19 @@ def test_a_window_of_one_cell_and_back_is_survived_at_work(open_terminal, foreig
     terminal.wait_for("step 10 of 40")
     terminal.send("q")
     assert terminal.wait_end() == 0
+
+
+def test_without_a_name_of_several_runs_one_is_chosen_from_the_list(open_terminal, project, make_job):
+    for number, state in enumerate(("failed", "running")):
+        job = make_job()
+        job.status(state, 120 + number)
+        job.losses(2.0, 1.5)
+    terminal = open_terminal([*WATCH, "--project", str(project.root)], 100, 30)
+    terminal.wait_for("newest first")
+    terminal.wait_for("running")
+    terminal.send("\r")
+    terminal.wait_for("step 121 of 400")
+    terminal.send("q")
+    terminal.wait_for("newest first")
+    terminal.send("q")
+    assert terminal.wait_end() == 0
