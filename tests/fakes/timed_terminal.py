@@ -61,12 +61,20 @@ class TimedTerminal:
     """Runs ``argv`` in a pseudo-terminal. ``slow``: bytes per second that the link takes; 0: any number."""
 
     def __init__(
-        self, argv: Sequence[str], cwd: Path, width: int = 120, height: int = 40, slow: int = 0, **environ: str
+        self,
+        argv: Sequence[str],
+        cwd: Path,
+        width: int = 120,
+        height: int = 40,
+        slow: int = 0,
+        **environ: str,
     ) -> None:
         self.width, self.height = width, height
         self._slow = slow
         self._chunks: list[tuple[float, bytes]] = []
-        clean = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "LINES", "TMUX", "STY")}
+        clean = {
+            k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "LINES", "TMUX", "STY")
+        }
         clean |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8"} | environ
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
