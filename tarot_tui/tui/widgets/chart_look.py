@@ -58,4 +58,20 @@ class ChartLines(Lines):
     ChartLines .chart--dim5 { color: #ec7584 45%; }
     ChartLines .chart--dim6 { color: #45bfc8 45%; }
     ChartLines .chart--dim7 { color: #b39a72 45%; }
+    ChartLines:light .chart--run0 { color: #8a6810; }
+    ChartLines:light .chart--dim0 { color: #8a6810 45%; }
+    ChartLines:light .chart--run1 { color: #1f6fc0; }
+    ChartLines:light .chart--dim1 { color: #1f6fc0 45%; }
+    ChartLines:light .chart--run2 { color: #2f7d36; }
+    ChartLines:light .chart--dim2 { color: #2f7d36 45%; }
+    ChartLines:light .chart--run3 { color: #b3560f; }
+    ChartLines:light .chart--dim3 { color: #b3560f 45%; }
+    ChartLines:light .chart--run4 { color: #7447b8; }
+    ChartLines:light .chart--dim4 { color: #7447b8 45%; }
+    ChartLines:light .chart--run5 { color: #b8384a; }
+    ChartLines:light .chart--dim5 { color: #b8384a 45%; }
+    ChartLines:light .chart--run6 { color: #0d7a83; }
+    ChartLines:light .chart--dim6 { color: #0d7a83 45%; }
+    ChartLines:light .chart--run7 { color: #7a6238; }
+    ChartLines:light .chart--dim7 { color: #7a6238 45%; }
     """
