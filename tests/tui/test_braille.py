@@ -1,7 +1,7 @@
 import math
 import random
 
-from tarot_tui.tui.widgets.braille import Raster, draw, masks
+from tarot_tui.tui.widgets.braille import draw, masks
 from tarot_tui.tui.widgets.frame import frame
 from tarot_tui.tui.widgets.plot import LABEL_WIDTH, Flag, Layer, lines, plot_size, render
 from tarot_tui.tui.widgets.series import Series, Smoothing
