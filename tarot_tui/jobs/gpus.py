@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tarot_tui.errors import BadInput
-from tarot_tui.jobs import hardware, status
+from tarot_tui.jobs import hardware, identity, nodes, status
 from tarot_tui.jobs.find import all_jobs
 from tarot_tui.jobs.spec import read_spec
 from tarot_tui.project import Project
@@ -39,11 +39,16 @@ def is_idle(gpu: dict[str, Any]) -> bool:
 
 
 def claimed(project: Project) -> set[str]:
-    """The GPUs of the project's living jobs, also of those that have not touched theirs yet."""
+    """The GPUs that the project's living jobs were given on this machine, also those not touched yet.
+
+    By the names that CUDA_VISIBLE_DEVICES has for them.
+    """
     taken: set[str] = set()
-    for folder in all_jobs(project):
-        if status.read(folder).alive:
-            taken |= _given(folder)
+    for job in all_jobs(project):
+        shares = {job / nodes.FOLDER / str(rank): share for rank, share in nodes.read(job).items()}
+        for folder, found in {job: status.read(job), **shares}.items():
+            if found.alive and not identity.elsewhere(found.supervisor):
+                taken |= _given(folder)
     return taken
 
 

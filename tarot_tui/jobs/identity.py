@@ -76,6 +76,12 @@ def rebooted_since(identity: Identity | None) -> bool:
     return identity is not None and identity.host == host and identity.boot_id != boot_id
 
 
+def elsewhere(identity: Identity | None) -> bool:
+    """Whether that process is, or was, one of another machine."""
+    boot_id, _, host = _here()
+    return identity is not None and identity.boot_id != boot_id and identity.host != host
+
+
 def send_signal(identity: Identity | None, number: int, *, group: bool = False) -> bool:
     """Signal that very process, or with ``group`` the process group that it leads; a recycled pid never.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -35,17 +36,18 @@ class Device:
         return asdict(self)
 
 
-def choose() -> Device:
-    """The device that a training started now would get."""
+def choose(taken: Collection[str] = ()) -> Device:
+    """The device that a training started now would get; ``taken`` as :func:`idlest` has it."""
     if torch_has_cuda() and (gpus := _gpus()):
-        return max(gpus, key=lambda gpu: gpu.free)
+        return _idlest_first(gpus, taken)[0]
     return _cpu()
 
 
-def idlest(count: int) -> list[Device]:
+def idlest(count: int, taken: Collection[str] = ()) -> list[Device]:
     """So many different devices, those with the most free memory; the CPU is given as often as asked.
 
-    Raises Refused when there are fewer GPUs.
+    taken: the GPUs of living runs (:func:`tarot_tui.jobs.gpus.claimed`), chosen only when there are too few others: one
+    that has just started fills its memory later. Raises Refused when there are fewer GPUs.
     """
     gpus = _gpus() if torch_has_cuda() else []
     if not gpus:
@@ -56,7 +58,11 @@ def idlest(count: int) -> list[Device]:
                 found=len(gpus), wanted=count
             )
         )
-    return sorted(gpus, key=lambda gpu: gpu.free, reverse=True)[:count]
+    return _idlest_first(gpus, taken)[:count]
+
+
+def _idlest_first(gpus: Iterable[Device], taken: Collection[str]) -> list[Device]:
+    return sorted(gpus, key=lambda gpu: (gpu.index in taken, -gpu.free))
 
 
 def precision(recipe: Recipe, device: Device) -> Precision:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tarot_tui.errors import BadInput, Refused
 from tarot_tui.findings import worst_first
-from tarot_tui.jobs import nodes
+from tarot_tui.jobs import gpus, nodes
 from tarot_tui.jobs.launch import start
 from tarot_tui.jobs.spec import create, read_spec
 from tarot_tui.locale import _
@@ -78,7 +78,7 @@ def make_job(
         name,
         command(parallel),
         request | {"parallel": parallel.as_dict()},
-        environment(devices or _devices(plan, parallel)),
+        environment(devices or _devices(project, plan, parallel)),
         total=plan.steps,
         **retries(recipe, plan.device["kind"], plan.length, plan.steps, parallel.num_processes),
         title=_("train {name}").format(name=name),
@@ -112,7 +112,7 @@ def join(job: Path, machine_rank: int) -> Path:
                 job=job.name, machines=parallel.num_machines, last=parallel.num_machines - 1
             )
         )
-    devices = idlest(parallel.here)
+    devices = idlest(parallel.here, gpus.claimed(Project(job.parent.parent)))
     folder = nodes.make(job, machine_rank, spec, command(parallel), environment(devices))
     write_text(folder / ACCELERATE, for_machine(job / ACCELERATE, machine_rank))
     start(folder)
@@ -140,8 +140,10 @@ def environment(devices: list[Device]) -> dict[str, str]:
     return {"HF_HUB_OFFLINE": "1", **chosen}
 
 
-def _devices(plan: Plan, parallel: Layout) -> list[Device]:
-    return [Device(**plan.device)] if parallel.here == 1 else idlest(parallel.here)
+def _devices(project: Project, plan: Plan, parallel: Layout) -> list[Device]:
+    if parallel.here == 1:
+        return [Device(**plan.device)]
+    return idlest(parallel.here, gpus.claimed(project))
 
 
 #: Threads of OpenMP that wait for each other in a busy loop, as they do by default, make a training more than ten times

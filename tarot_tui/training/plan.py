@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tarot_tui.findings import Finding, has_errors, worst_first
+from tarot_tui.jobs import gpus
 from tarot_tui.locale import _
 from tarot_tui.project import Project
 from tarot_tui.training import base, child, measured, memory, template_check
@@ -104,7 +105,7 @@ def make_plan(project: Project, recipe: Recipe, folder: Path) -> Plan:
 
     samples = prepare(project, recipe, folder)
     shape = shape_of(folder)
-    device = choose()
+    device = choose(gpus.claimed(project))
     kind = precision(recipe, device)
     trainable = memory.trainable(shape, recipe)
     drawn = items(recipe, samples.train)
