@@ -223,7 +223,7 @@ async def test_it_is_saved_as_plain_text_over_nothing(opened, write, until, tmp_
     monkeypatch.chdir(tmp_path)
     app, _shown = opened
     write("\x1b[1mbold\x1b[0m\n 1 %\r 2 %\nWARNING x\nlast")
-    async with app.run_test(size=(90, 9), notifications=True) as pilot:
+    async with app.run_test(size=(90, 30), notifications=True) as pilot:
         await until(pilot, "last")
         await pilot.press("x")
         await until(pilot, "4 lines are in")

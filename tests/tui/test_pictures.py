@@ -92,13 +92,11 @@ def as_text(terminal):
 
 def as_paint(terminal):
     """The colours as a picture: a letter for each look, and below it what the letters are."""
-    screen = terminal.screen
     looks, lines = {}, []
     letters = string.ascii_letters + string.digits
-    for y in range(screen.lines):
+    for row in terminal.cells(terminal.screen):
         line = ""
-        for x in range(screen.columns):
-            cell = screen.buffer[y][x]
+        for cell in row:
             attributes = [
                 name for name in ("bold", "italics", "underscore", "reverse") if getattr(cell, name)
             ]
