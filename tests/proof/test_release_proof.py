@@ -132,3 +132,28 @@ def test_models_are_listed_and_shown(proven):
 def test_an_empty_project_has_no_models(project, capsys):
     assert main(["--project", str(Project(project.root).root), "release", "list"]) == 0
     assert "tarot-tui export" in capsys.readouterr().out
+
+
+async def test_the_wizard_proves_a_release_and_shows_the_verdict(proven):
+    import asyncio
+
+    from textual.widgets import Static
+
+    from tarot_tui.tui.app import WizardApp
+
+    project = Project(proven.folder.parents[1])
+    project.remember("step", "export")
+    async with WizardApp(project).run_test(size=(100, 30)) as pilot:
+
+        async def said(words: str) -> None:
+            for _try in range(1200):
+                if any(words in str(one.content) for one in pilot.app.screen.query(Static)):
+                    return
+                await asyncio.sleep(0.1)
+            raise AssertionError(words)
+
+        await said("not proven yet: v does it")
+        await pilot.press("v")
+        await said("asked the same")
+        await pilot.press("y")
+        await said("proof: What is served is what was trained")

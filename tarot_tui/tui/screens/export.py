@@ -15,6 +15,7 @@ from textual.widgets import Button, Input, Label, Static
 from tarot_tui.errors import TarotError
 from tarot_tui.jobs import status
 from tarot_tui.jobs.find import all_jobs, slug
+from tarot_tui.jobs.spec import read_spec
 from tarot_tui.jobs.status import Status
 from tarot_tui.locale import N_, _
 from tarot_tui.project import safe_name
@@ -50,6 +51,13 @@ class ExportScreen(JobStepScreen):
             N_("export again"),
             N_("Make another model file of this or another run."),
             quiet=True,
+        ),
+        Key(
+            "v",
+            "v",
+            "prove",
+            N_("prove"),
+            N_("Compare the model file with the trained model itself: prompts, tokens, answers; asks first."),
         ),
         Key(
             "s",
@@ -98,16 +106,18 @@ class ExportScreen(JobStepScreen):
         yield Vertical(Static(id="release", markup=False), FindingList(id="release-findings"), id="result")
 
     def buttons(self) -> Iterable[Button]:
-        """Another export."""
+        """The proof, and another export."""
+        yield Button(_("Prove it (v)"), id="prove", compact=True)
         yield Button(_("Export again (e)"), id="again", compact=True)
 
     # ---- what the folder says
 
     def look(self) -> None:
-        """A running export, else the newest release, else the request for one."""
-        jobs = all_jobs(self.project, "export")
-        if jobs and status.read(jobs[-1]).alive:
-            self.show_job(jobs[-1])
+        """A running export or proof, else the newest release, else the request for one."""
+        latest = [jobs[-1] for kind in ("export", "proof") if (jobs := all_jobs(self.project, kind))]
+        running = next((job for job in latest if status.read(job).alive), None)
+        if running:
+            self.show_job(running)
         elif (names := steps.trained_names(self.project)) and not self._asking:
             chosen = self.project.recall("release")
             self._show_release(chosen if chosen in names else names[-1])
@@ -217,13 +227,14 @@ class ExportScreen(JobStepScreen):
         """What the job did, and what can be done about it."""
         self.refresh_rail()
         self.show_command(["watch", folder.name])
+        proof = slug(folder).startswith("prove-")
         if found.state == "finished":
-            name = slug(folder).removeprefix("export-")
+            name = str(read_spec(folder)["request"]["name"])
             self.project.remember("release", name)
             self._show_release(name)
         elif found.alive:
-            self.say(_("The export goes on without this screen, like a training."))
-            self.offer(_("Exporting…"), None)
+            self.say(_("It goes on without this screen, like a training."))
+            self.offer(_("Proving…") if proof else _("Exporting…"), None)
         else:
             self.say(found.reason or _("It is not running."), "error")
             self.offer(_("Resume"), self.action_resume)
@@ -264,13 +275,14 @@ class ExportScreen(JobStepScreen):
         self.show_command(commands.export(release.run, list(release.ggufs) or ["q8_0"], name, replace=True))
         self.say(_("{name} is ready.").format(name=name), "ok")
         self.query_one("#again").display = bool(suggestions.exportable(self.project))
+        self.query_one("#prove").display = bool(release.ggufs)
         self.offer_next()
 
     def part(self, shown: str) -> None:
         """The request, the job, or what came out."""
         self.query_one("#request").display = shown == "request"
         self.query_one("#result").display = shown == "result"
-        self.query_one("#again").display = False
+        self.query_one("#again").display = self.query_one("#prove").display = False
         if view := self.view():
             view.display = shown == "job"
 
@@ -281,6 +293,34 @@ class ExportScreen(JobStepScreen):
         if self.query_one("#again").display:
             self._asking = True
             self._ask()
+
+    def action_prove(self) -> None:
+        """Say what a proof does and takes, ask, and start it."""
+        if not self.query_one("#prove").display:
+            return
+        name = str(self.project.recall("release") or steps.trained_names(self.project)[-1])
+        self.app.push_screen(
+            Confirm(
+                _("Prove {name}?").format(name=name),
+                _(
+                    "The trained model and the model file are asked the same: prompts, tokens, probabilities, answers. "
+                    "It takes minutes, and as much memory as the trained model."
+                ),
+                _("Prove it"),
+            ),
+            lambda sure: self.in_background(self._proving(name), "start") if sure else None,
+        )
+
+    async def _proving(self, name: str) -> None:
+        from tarot_tui.export.release import read_release
+        from tarot_tui.proof.launch import cost, launch
+
+        def begin() -> Path:
+            release = read_release(self.project, name)
+            # What cannot be loaded here is compared by prompts and tokens alone.
+            return launch(self.project, release, cheap=not cost(release).fits)
+
+        self.show_job(await in_daemon(begin))
 
     def action_resume(self) -> None:
         """Go on with an export that was stopped or failed."""
@@ -296,6 +336,8 @@ class ExportScreen(JobStepScreen):
         """The second button, or the main one."""
         if event.button.id == "again":
             self.action_again()
+        elif event.button.id == "prove":
+            self.action_prove()
         else:
             super().on_button_pressed(event)
 
@@ -312,7 +354,7 @@ def _proof(release: Any) -> str:
 
     proof = read_proof(release)
     if not proof:
-        return _("not proven: 'tarot-tui release proof {name}' does it").format(name=release.name)
+        return _("not proven yet: v does it")
     if changed := stale(release, proof):
         return _("proven once, but {names} changed since").format(names=", ".join(changed))
     return _("proof: {verdict}").format(verdict=one_line(str(proof["verdict"]), 300))
