@@ -181,7 +181,7 @@ class Bench:
     def _sft(self, recipe: Any, options: dict[str, Any]) -> dict[str, Any]:
         arguments = {
             "model": str(self.model), "rank": recipe.lora_rank, "max_length": recipe.cutoff_len, "report_to": "none",
-            "use_cpu": True, "bf16": True, "save_strategy": "no", "output_dir": str(self._empty("sft")),
+            "use_cpu": True, "bf16": True, "save_strategy": "no", "completion_only_loss": True, "output_dir": str(self._empty("sft")),
             **{key: value for key, value in self._same(recipe).items() if key != "lora_rank"}, **options,
         }  # fmt: skip
         return self._clocked(
