@@ -63,16 +63,18 @@ def train(
     *,
     dry_run: bool = False,
     engine: str = "",
+    where: Sequence[str] = (),
 ) -> list[str]:
     """Train a recipe, or only plan it; ``changes`` are settings that differ from the file. Without a recipe they are all.
 
-    engine: empty for our own.
+    engine: empty for our own. where: the options that name GPUs or a number of processes (:mod:`.spread`).
     """
     return [
         "train",
         *([recipe] if recipe else []),
         *_sets(changes or {}),
         *(["--engine", engine] if engine else []),
+        *where,
         *(["--dry-run"] if dry_run else []),
     ]
 

@@ -15,7 +15,7 @@ from textual.widgets import Button
 from tarot_tui.jobs import reapers, status
 from tarot_tui.jobs.status import Status
 from tarot_tui.locale import N_, _
-from tarot_tui.tui import child, commands, steps
+from tarot_tui.tui import child, commands, spread, steps
 from tarot_tui.tui.keys import Key, bindings, table
 from tarot_tui.tui.run_keys import RUN, RunKeys
 from tarot_tui.tui.screens.step import StepScreen
@@ -27,6 +27,7 @@ _OWN: tuple[Key, ...] = table(
     Key("s", "s", "stop", N_("stop"), N_("Stop the run after it has saved a checkpoint; asks first.")),
     Key("r", "r", "resume", N_("resume"), N_("Go on with a run that was stopped, failed or got lost.")),
     Key("l", "l", "bigger_log", N_("log bigger"), N_("Give the log the whole pane, or take it back."), quiet=True),
+    Key("c", "c", "gpus", N_("GPUs"), N_("Choose the GPUs, or the number of processes, of the next run."), quiet=True),
     Key("a", "a", "again", N_("train again"), N_("Prepare another run with the recipe as it is now."), quiet=True),
 )  # fmt: skip
 #: The line at the bottom has room only for the way through the steps.
@@ -49,7 +50,8 @@ class TrainScreen(StepScreen, RunKeys):
         yield Vertical(PlanView(), id="before")
 
     def buttons(self) -> Iterable[Button]:
-        """Stopping a run, and a second run of the same recipe."""
+        """Where to run, stopping a run, and a second run of the same recipe."""
+        yield Button(_("GPUs (c)"), id="gpus", compact=True)
         yield Button(_("Stop (s)"), id="stop", compact=True)
         yield Button(_("Train again (a)"), id="again", compact=True)
 
@@ -69,6 +71,7 @@ class TrainScreen(StepScreen, RunKeys):
             self._prepare(recipe)
         else:
             self._show_before(True)
+            self.query_one("#gpus").display = False
             self.query_one(PlanView).nothing(_("No recipe has been settled yet."))
             self.say(_("Settle the parameters first; that takes one key press with the example."))
             self.offer(_("Go to Parameters"), self.action_previous)
@@ -88,13 +91,18 @@ class TrainScreen(StepScreen, RunKeys):
 
     def _prepare(self, recipe: str) -> None:
         self._show_before(True)
-        argv = commands.train(recipe, engine=steps.chosen_engine(self.project))
+        self.query_one("#gpus").display = spread.matters(self.project, recipe)
+        argv = self._command(recipe)
         self.show_command(argv)
         # Said before the start: what would end the training although no terminal can.
         ends = reapers.findings(shlex.join(["tarot-tui", *argv]))
         self.query_one(PlanView).compute(self.project, [*argv, "--dry-run"], ends)
         self.say(_("Recipe {name}. It will run as a job of its own, in jobs/.").format(name=recipe))
         self.offer(_("Start training"), self._start)
+
+    def _command(self, recipe: str) -> list[str]:
+        engine = steps.chosen_engine(self.project)
+        return commands.train(recipe, engine=engine, where=spread.words(self.project))
 
     def on_plan_view_computed(self, event: PlanView.Computed) -> None:
         """A plan that forbids the start is answered before the start is tried."""
@@ -107,8 +115,7 @@ class TrainScreen(StepScreen, RunKeys):
         self.in_background(self._started(), "start")
 
     async def _started(self) -> None:
-        recipe, engine = steps.chosen_recipe(self.project), steps.chosen_engine(self.project)
-        argv = commands.train(recipe, engine=engine)
+        argv = self._command(steps.chosen_recipe(self.project))
         try:
             (await child.run(self.project, argv)).expect_success()
         except Exception:
@@ -156,9 +163,8 @@ class TrainScreen(StepScreen, RunKeys):
         self.query_one("#before").display = before
         if self.run_view:
             self.run_view.display = not before
-        if before:
-            for button in ("#again", "#stop"):
-                self.query_one(button).display = False
+        for button in ("#again", "#stop") if before else ("#gpus",):
+            self.query_one(button).display = False
 
     # ---- keys
 
@@ -177,6 +183,16 @@ class TrainScreen(StepScreen, RunKeys):
         if self.run_view:
             self.run_view.action_bigger_log()
 
+    def action_gpus(self) -> None:
+        """Choose where the next run computes; its plan is then made anew."""
+        from tarot_tui.tui.screens.gpus import GpusScreen
+
+        if not self.query_one("#gpus").display:
+            return
+        recipe, engine = steps.chosen_recipe(self.project), steps.chosen_engine(self.project)
+        # On the way back every step looks at the folder again, and so the plan is made with the new choice.
+        self.app.push_screen(GpusScreen(self.project, commands.train(recipe, engine=engine)))
+
     def action_again(self) -> None:
         """Prepare another run."""
         if self.query_one("#again").display:
@@ -189,5 +205,7 @@ class TrainScreen(StepScreen, RunKeys):
             self.action_again()
         elif event.button.id == "stop":
             self.action_stop()
+        elif event.button.id == "gpus":
+            self.action_gpus()
         else:
             super().on_button_pressed(event)

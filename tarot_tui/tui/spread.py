@@ -1,0 +1,76 @@
+"""On which GPUs, and on how many processes, the wizard's next training runs. No Textual here.
+
+Remembered in the project together with the machine: on another one there are other GPUs.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tarot_tui.errors import TarotError
+from tarot_tui.project import Project
+from tarot_tui.tui import steps
+
+_KEY = "spread"
+#: Processes that can be asked for; a node has rarely more GPUs.
+MOST = 16
+
+
+@dataclass(frozen=True)
+class Spread:
+    """gpus: their numbers, as nvidia-smi has them; empty for the idlest. processes: how many, where no GPUs are named."""
+
+    gpus: tuple[str, ...] = ()
+    processes: int = 1
+
+    @property
+    def words(self) -> list[str]:
+        """The options of ``tarot-tui train`` that say so; none for what it does by itself."""
+        if self.gpus:
+            return ["--gpu-ids", ",".join(self.gpus)]
+        return ["--num-processes", str(self.processes)] if self.processes > 1 else []
+
+
+def chosen(project: Project) -> Spread:
+    """What was chosen for this machine; what a training does by itself where nothing was, or it is damaged."""
+    kept: Any = project.recall(_KEY)
+    if not isinstance(kept, dict) or kept.get("machine") != steps.this_machine():
+        return Spread()
+    gpus, processes = kept.get("gpus"), kept.get("processes")
+    named = gpus if isinstance(gpus, list) else []
+    return Spread(
+        tuple(str(name) for name in named if re.fullmatch(r"\d{1,3}", str(name))),
+        processes if isinstance(processes, int) and 1 <= processes <= MOST else 1,
+    )
+
+
+def choose(project: Project, spread: Spread) -> None:
+    """Remember it."""
+    kept = {"machine": steps.this_machine(), "gpus": list(spread.gpus), "processes": spread.processes}
+    project.remember(_KEY, kept)
+
+
+def words(project: Project) -> list[str]:
+    """The options of ``tarot-tui train`` for what was chosen."""
+    return chosen(project).words
+
+
+def matters(project: Project, recipe: str) -> bool:
+    """Whether there is something to choose: several GPUs, or a recipe that shares its model out among processes."""
+    if gpus_here() > 1 or chosen(project) != Spread():
+        return True
+    from tarot_tui.training.recipe import load
+
+    try:
+        found = load(project, project.recipes / f"{recipe}.yaml", [])
+    except TarotError:
+        return False  # said by its plan
+    return bool(found.fsdp or found.deepspeed)
+
+
+def gpus_here(devices: Path = Path("/dev")) -> int:
+    """NVIDIA GPUs that this machine, or container, has: each is a file, which costs nothing to look for."""
+    return sum(bool(re.fullmatch(r"nvidia\d+", path.name)) for path in devices.glob("nvidia*"))
