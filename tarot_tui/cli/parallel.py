@@ -80,6 +80,28 @@ def slurm_options(parser: ArgumentParser) -> None:
     )
 
 
+def launch_words(args: Namespace) -> list[str]:
+    """The options of these that were given, as they were typed."""
+    words = []
+    for name, default in (
+        ("num-processes", 1),
+        ("num-machines", 1),
+        ("main-process-ip", ""),
+        ("main-process-port", 0),
+        ("gpu-ids", ""),
+    ):
+        if (value := getattr(args, name.replace("-", "_"), default)) != default:
+            words += [f"--{name}", str(value)]
+    if getattr(args, "slurm", False):
+        words.append("--slurm")
+        given = {key: value for key, value in vars(args).items() if key.startswith("slurm_") and value}
+        for key, value in given.items():
+            words += [f"--{key.removeprefix('slurm_')}", value]
+        for option in args.sbatch:
+            words += ["--sbatch", option]
+    return words
+
+
 def slurm_asked(args: Namespace) -> dict[str, str]:
     """What was asked of sbatch, by its own names. Raises BadInput where that needs ``--slurm``."""
     from tarot_tui.errors import BadInput

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tarot_tui.cli.output import findings
+from tarot_tui.cli.parallel import launch_words
 from tarot_tui.locale import _
 from tarot_tui.text import duration, size
 
@@ -68,6 +69,7 @@ def typed(args: Namespace, more: Iterable[str] = ()) -> str:
     words = [*args.command.split(), *([what] if what else [])]
     for override in args.overrides:
         words += ["--set", override]
+    words += launch_words(args)
     if args.project:
         words += ["--project", str(args.project)]
     return shlex.join([*words, *more])

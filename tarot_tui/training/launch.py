@@ -8,12 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from tarot_tui.errors import BadInput, Refused
-from tarot_tui.findings import worst_first
+from tarot_tui.findings import Finding, worst_first
 from tarot_tui.jobs import gpus, nodes
 from tarot_tui.jobs.launch import start
 from tarot_tui.jobs.spec import create, read_spec
 from tarot_tui.locale import _
 from tarot_tui.project import Project, write_text
+from tarot_tui.text import size
 from tarot_tui.training import sharding
 from tarot_tui.training.device import Device, cpu_threads, idlest
 from tarot_tui.training.ladder import RECIPE, retries
@@ -94,9 +95,24 @@ def judged(project: Project, recipe: Recipe, plan: Plan, parallel: Layout) -> Pl
 
     Raises BadInput for a file of the user's that cannot be read.
     """
-    said = list(sharding.findings(project, recipe, parallel.num_processes, plan.device["kind"]))
-    new = [finding for finding in said if finding not in plan.findings]
-    return replace(plan, findings=worst_first([*plan.findings, *new])) if new else plan
+    count = parallel.num_processes
+    found = [*plan.findings, *sharding.findings(project, recipe, count, plan.device["kind"])]
+    spared = sharding.spared(project, recipe, count, plan.memory)
+    others = [one for one in found if one.id != "memory.over"]
+    if spared and others != found:
+        found = others + _over(plan, plan.memory["low"] - spared, plan.memory["high"] - spared)
+    return replace(plan, findings=worst_first(list(dict.fromkeys(found))))
+
+
+def _over(plan: Plan, low: int, high: int) -> list[Finding]:
+    """The finding of a GPU's share that does not fit, or perhaps not."""
+    free = plan.device["free"]
+    if high <= free or not plan.device["total"]:
+        return []
+    text = _("Each GPU's share needs about {low} to {high} of memory; {device} has {free} free.").format(
+        low=size(low), high=size(high), device=plan.device["name"], free=size(free)
+    )
+    return [Finding("memory.over", "error" if low > free else "warning", text)]
 
 
 def join(job: Path, machine_rank: int) -> Path:
