@@ -11,7 +11,7 @@ from tarot_tui.plain import ask
 from tarot_tui.plain.ask import tell
 from tarot_tui.plain.wizard import do
 from tarot_tui.project import Project
-from tarot_tui.tui import commands, steps
+from tarot_tui.tui import commands, spread, steps
 
 #: States from which a run can be gone on with.
 _RESUMABLE = {"stopped", "failed", "lost"}
@@ -38,13 +38,14 @@ def walk(project: Project) -> bool:
     what = ask.choose(_("What now?"), options, done)
     if what == "next":
         return True
-    if what == "start" and do(project, commands.train(recipe, dry_run=True)):
+    where = spread.words(project)
+    if what == "start" and do(project, commands.train(recipe, dry_run=True, where=where)):
         return False
     if what == "start" and not ask.yes(
         _("Start it? It runs on its own, whatever becomes of this terminal."), offered=True
     ):
         return False
-    argv = commands.train(recipe) if what == "start" else ["resume", runs[-1].name]
+    argv = commands.train(recipe, where=where) if what == "start" else ["resume", runs[-1].name]
     if do(project, argv):
         return False
     return _while_it_runs(project, steps.runs(project)[-1])

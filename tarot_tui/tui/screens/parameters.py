@@ -16,7 +16,7 @@ from tarot_tui.locale import N_, _
 from tarot_tui.project import safe_name, write_text
 from tarot_tui.training import recipe as recipes
 from tarot_tui.training.fixes import all_changes, changes
-from tarot_tui.tui import commands, steps
+from tarot_tui.tui import commands, spread, steps
 from tarot_tui.tui.beginnings import Beginning, beginnings, suggested
 from tarot_tui.tui.keys import Key, bindings, table
 from tarot_tui.tui.screens.step import StepScreen
@@ -201,16 +201,17 @@ class ParametersScreen(StepScreen):
     def _planning(self) -> list[str]:
         """Plans what the form says, from the file it began with, and fetches no base model for that."""
         assert self._loaded is not None
-        engine = steps.chosen_engine(self.project)
-        words = commands.train(self._loaded.name, self._changes(), dry_run=True, engine=engine)
-        return [*words, "--no-download"]
+        return [*self._train(self._loaded), "--no-download"]
+
+    def _train(self, beginning: Beginning) -> list[str]:
+        engine, where = steps.chosen_engine(self.project), spread.words(self.project)
+        return commands.train(beginning.name, self._changes(), dry_run=True, engine=engine, where=where)
 
     def _command(self, name: str) -> list[str]:
         """What does the same from the shell: a run of the changed recipe, or the new file."""
         beginning = self._loaded
         if beginning and beginning.name:
-            engine = steps.chosen_engine(self.project)
-            return commands.train(beginning.name, self._changes(), dry_run=True, engine=engine)
+            return self._train(beginning)
         preset = beginning.preset if beginning else ""
         return commands.recipe_new(name, preset, self._changes(beginning.stored if beginning else {}))
 
