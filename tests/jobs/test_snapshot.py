@@ -68,7 +68,7 @@ def test_following_hands_out_every_line_and_ends_with_the_job(started):
 
 
 def test_ctrl_c_ends_the_following_and_not_the_job(started):
-    folder = started()
+    folder = started("import time; time.sleep(60)")
     threading.Timer(0.5, _thread.interrupt_main).start()
     found = follow(folder, lambda line: None)
     assert found.alive

@@ -92,7 +92,7 @@ def test_a_path_that_leads_nowhere_is_one_sentence(name: str, tmp_path: Path):
 
 def test_a_hub_name_offline_says_what_can_be_done(monkeypatch, tmp_path: Path):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(BadInput, match="cannot be reached"):
+    with pytest.raises(BadInput, match="tarot-tui models get"):
         base.locate("nobody/nothing-at-all", root=tmp_path)
 
 
