@@ -6,14 +6,9 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 from fakes.chat_families import CONVERTED, FAMILIES, folder_of, rendering_of
 from fakes.mutants import accepted_mutants, held_out_difference, mutants
 

@@ -10,12 +10,8 @@ import statistics
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 from fakes import nvml
 
 pytestmark = pytest.mark.benchmark

@@ -15,9 +15,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 from fakes import nvml
 from fakes.live_run import LiveRun, watched
 from fakes.timed_terminal import TimedTerminal, median

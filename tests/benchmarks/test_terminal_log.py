@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import os
 import statistics
-import sys
 import time
-from pathlib import Path
 
 import psutil
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 from fakes.live_run import LiveRun, watched
 from fakes.timed_terminal import TimedTerminal, median
 

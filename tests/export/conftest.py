@@ -15,8 +15,6 @@ from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # the fakes serve more than one room
-
 from tarot_tui.export import blas
 from tarot_tui.export.kquants import BLOCKS, Type
 

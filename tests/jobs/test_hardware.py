@@ -8,12 +8,8 @@ import pwd
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 from fakes import nvml
 
 from tarot_tui.jobs import gpu_reader, hardware

@@ -7,12 +7,8 @@ import os
 import subprocess
 import sys
 import venv
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 from fakes import nvml
 
 pytestmark = pytest.mark.external

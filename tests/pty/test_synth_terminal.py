@@ -7,9 +7,6 @@ import os
 import pty
 import sys
 from contextlib import suppress
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from fakes.chat import FakeChat
 

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 from fakes.ollama import FakeOllama
 
 TEMPLATE = (

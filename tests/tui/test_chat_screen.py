@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
-from textual.widgets import Button, Input, TextArea
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 from fakes.ollama import FakeOllama
+from textual.widgets import Button, Input, TextArea
 
 from tarot_tui.export.release import write_release
 from tarot_tui.tui.app import WizardApp

@@ -2,12 +2,8 @@
 
 import asyncio
 import sys
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 from fakes import nvml
 
 from tarot_tui.jobs import files

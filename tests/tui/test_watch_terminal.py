@@ -2,12 +2,8 @@
 
 import json
 import sys
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 from fakes import nvml
 
 WATCH = [sys.executable, "-m", "tarot_tui", "watch"]
