@@ -82,7 +82,9 @@ def _rungs(spec: Mapping[str, Any]) -> list[Rung]:
     return [
         Rung(place, tuple(one["causes"]), one["changes"], str(one.get("what") or ""), bool(one.get("begun")))
         for place, one in enumerate(found if isinstance(found, list) else [])
-        if isinstance(one.get("causes"), list) and isinstance(one.get("changes"), dict)
+        if isinstance(one, dict)
+        and isinstance(one.get("causes"), list)
+        and isinstance(one.get("changes"), dict)
     ]
 
 

@@ -7,6 +7,7 @@ there is the job's own supervisor, so a running job is like any other; here is w
 from __future__ import annotations
 
 import dataclasses
+import re
 import subprocess
 import time
 from dataclasses import dataclass
@@ -81,7 +82,14 @@ def submit(folder: Path) -> str:
         raise Refused(_("There is no sbatch here: submit it from a machine of the cluster."))
     if said.returncode:
         raise TarotError(_("Slurm did not take it: {reason}").format(reason=one_line(said.stderr, 300)))
-    taken = said.stdout.strip().partition(";")[0]
+    # sbatch(1): "the job id number and the cluster name if present", separated by a semicolon.
+    if not (found_id := re.match(r"\d+", said.stdout.strip())):
+        raise TarotError(
+            _("sbatch did not say the number of the job, but: {words}").format(
+                words=one_line(said.stdout, 200)
+            )
+        )
+    taken = found_id[0]
     files.write_json(folder / FILE, {"id": taken, "submitted": time.time()}, durable=True)
     files.append_event(folder, "slurm", id=taken)
     _asked.pop(taken, None)

@@ -88,7 +88,7 @@ def _ladder(
             ),
         },
     )
-    if recipe.finetuning_type == "lora" and recipe.quantization_bit != 4:
+    if _may_be_quantised(recipe):
         yield (
             4,
             {
@@ -100,8 +100,9 @@ def _ladder(
 
 
 def _may_be_quantised(recipe: Recipe) -> bool:
-    # ZeRO-3, which a file of the user's may say too, cannot share out a base in 4 bits.
-    sharded = recipe.deepspeed not in (None, "z2", "z2_offload")
+    # ZeRO-3, which a file of the user's may say too, cannot share out a base in 4 bits; and the file that accelerate
+    # was given has FSDP read the base in a way that only one of 16 bits can be read.
+    sharded = recipe.fsdp or recipe.deepspeed not in (None, "z2", "z2_offload")
     return recipe.finetuning_type == "lora" and recipe.quantization_bit != 4 and not sharded
 
 

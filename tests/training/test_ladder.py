@@ -113,6 +113,13 @@ def test_only_the_recipes_word_lets_it_learn_something_else(tiny_recipe):
     assert list(reach.values()) == [ladder[:count] for count in range(5)]
 
 
+def test_a_base_that_cannot_be_shared_out_in_four_bits_is_never_put_into_them(tiny_recipe):
+    for way in ({"fsdp": "full_shard"}, {"deepspeed": "z3"}, {"deepspeed": "own.json"}):
+        found = changes_of(tiny_recipe(on_oom="4bit", **way), 2)
+        assert "cutoff_len" in found[-1], way
+    assert "quantization_bit" in changes_of(tiny_recipe(on_oom="4bit", deepspeed="z2"), 2)[-1]
+
+
 def test_a_shortened_run_keeps_most_samples_whole_and_its_steps(tiny_recipe):
     recipe = tiny_recipe(per_device_train_batch_size=1, gradient_checkpointing=True, on_oom="shorter")
     assert changes_of(recipe) == [{"cutoff_len": 200, "allow_truncation": True, "max_steps": 12}]

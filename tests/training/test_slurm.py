@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tarot_tui.cli import main
-from tarot_tui.errors import BadInput, Refused
+from tarot_tui.errors import BadInput, Refused, TarotError
 from tarot_tui.jobs import control, files, slurm, status
 from tarot_tui.jobs.spec import read_spec
 from tarot_tui.training.launch import make_job
@@ -116,6 +116,14 @@ def test_a_job_that_waits_says_why_and_can_be_taken_back(submitted, stand_in):
     (stand_in / "sbatch.says").write_text("18\n")
     control.resume(submitted)
     assert slurm.number(submitted) == "18"
+
+
+def test_an_sbatch_that_says_no_number_is_quoted_without_its_control_characters(submitted, stand_in):
+    (stand_in / "squeue.complains").write_text("slurm_load_jobs error: Invalid job id specified\n")
+    (stand_in / "sbatch.says").write_text("\x1b[2Jwelcome\n")
+    with pytest.raises(TarotError, match="number of the job") as raised:
+        slurm.submit(submitted)
+    assert "welcome" in str(raised.value) and "\x1b" not in str(raised.value)
 
 
 def test_a_job_that_slurm_lost_is_lost_and_one_of_which_nobody_knows_is_left_as_it_is(submitted, stand_in):
