@@ -198,6 +198,28 @@ def test_fsdp_learns_what_one_process_does_and_resumes_exactly(cards, tiny_recip
     learns_alike_and_resumes_exactly(cards, wanted, train_here, metrics, fsdp="full_shard")
 
 
+@pytest.mark.slow
+def test_a_model_that_is_trained_whole_and_shared_out_is_saved_as_one_process_saves_it(
+    cards, tiny_recipe, train_here, metrics
+):
+    from safetensors.torch import load_file
+    from torch.testing import assert_close
+
+    wanted = tiny_recipe(
+        num_train_epochs=1, save_steps=3, bf16=False, finetuning_type="full", learning_rate=1e-3
+    )
+    alone = make_job(cards, wanted, plan_in_child(cards, wanted), "alone")
+    train_here(alone)
+    job = sharded_job(cards, wanted, fsdp="full_shard")
+    run(job)
+    curve, same = metrics(job), metrics(alone)
+    assert [line["loss"] for line in curve] == pytest.approx([line["loss"] for line in same], rel=1e-4)
+    assert (job / "config.json").read_text() == (alone / "config.json").read_text()
+    ours, theirs = (load_file(one / "model.safetensors") for one in (job, alone))
+    assert ours.keys() == theirs.keys()
+    assert_close(ours, theirs, rtol=2e-2, atol=1e-3)  # of one precision, too
+
+
 @pytest.mark.external
 @pytest.mark.parametrize("kind", sharding.ZERO)
 def test_deepspeed_learns_what_one_process_does_and_resumes_exactly(

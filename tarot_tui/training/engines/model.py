@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedModel, Trainer
+from transformers import AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedModel
 
 from tarot_tui.errors import BadInput, Refused
 from tarot_tui.locale import _
 from tarot_tui.project import Project
 from tarot_tui.text import one_line
 from tarot_tui.training.adapter import find_adapter
+from tarot_tui.training.engines.trainer import RecipeTrainer
 from tarot_tui.training.recipe import Recipe
 
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
@@ -76,10 +77,12 @@ def learns_outside_lora(recipe: Recipe) -> bool:
     return bool(recipe.additional_target) or (recipe.finetuning_type == "full" and not recipe.pure_bf16)
 
 
-def as_its_base(trainer: Trainer) -> None:
+def as_its_base(trainer: RecipeTrainer) -> None:
     """Give a model that was trained whole the precision that its base came in: fp32 was for the training alone."""
     dtype = getattr(trainer.model, "base_dtype", None)
-    if dtype and not (trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled):
+    if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
+        trainer.saved_in = dtype
+    elif dtype:
         trainer.model.to(dtype)
 
 

@@ -93,6 +93,9 @@ def main() -> None:
         compare(trainer, tokenizer, samples, recipe, base, folder)
     # Whoever leaves before rank 0 has saved and said how it ended would be taken for fallen.
     trainer.accelerator.wait_for_everyone()
+    if torch.distributed.is_initialized():
+        # A process that ends before the others let go of it takes them along.
+        torch.distributed.destroy_process_group()
 
 
 def quieten() -> None:
