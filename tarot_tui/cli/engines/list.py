@@ -8,6 +8,7 @@ from typing import Any
 from tarot_tui.cli.output import emit, say, table
 from tarot_tui.errors import TarotError
 from tarot_tui.locale import _
+from tarot_tui.text import plain
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -21,7 +22,8 @@ def run(args: Namespace) -> int:
         emit(found)
         return 0
     rows = [(one["name"], one["version"] or "–", one["reason"] or one["python"]) for one in found]
-    print("\n".join(table(rows, (_("engine"), _("version"), _("where")))))
+    for line in table(rows, (_("engine"), _("version"), _("where"))):
+        print(plain(line))
     if not found[1]["ready"]:
         say(args, "  tarot-tui engines install llamafactory")
     return 0

@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedModel
 
-from tarot_tui.errors import BadInput, Refused
+from tarot_tui.errors import BadInput
 from tarot_tui.locale import _
 from tarot_tui.project import Project
 from tarot_tui.text import one_line
-from tarot_tui.training.adapter import find_adapter
 from tarot_tui.training.engines.trainer import RecipeTrainer
 from tarot_tui.training.recipe import Recipe
+from tarot_tui.training.unchanged import same_adapter
 
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 
@@ -143,14 +143,7 @@ def first_adapter(
     if recipe.adapter_name_or_path is None or checkpoint:
         # The checkpoint holds that adapter as it has become, of the same make.
         return checkpoint if recipe.adapter_name_or_path else None
-    found = find_adapter(project, recipe)
-    if found.sha256() != request.get("adapter_sha256"):
-        raise Refused(
-            _("The adapter in {folder} has changed since this run was made: make a new one.").format(
-                folder=found.folder
-            )
-        )
-    return found.folder
+    return same_adapter(project, recipe, request).folder
 
 
 def _quantization(bits: int, dtype: torch.dtype, **storage: torch.dtype) -> BitsAndBytesConfig:

@@ -20,13 +20,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 import transformers
 
-from tarot_tui.errors import Refused, TarotError
+from tarot_tui.errors import TarotError
 from tarot_tui.jobs import files, worker
 from tarot_tui.jobs.spec import read_spec
 from tarot_tui.locale import _
 from tarot_tui.project import Project
 from tarot_tui.text import duration
-from tarot_tui.training.base import check, fingerprint
 from tarot_tui.training.encode import load_tokenizer
 from tarot_tui.training.engines.arguments import arguments
 from tarot_tui.training.engines.asking import compare
@@ -46,6 +45,7 @@ from tarot_tui.training.parallel import shared
 from tarot_tui.training.recipe import Recipe
 from tarot_tui.training.runs import recipe_of
 from tarot_tui.training.samples import Samples, prepare
+from tarot_tui.training.unchanged import refuse_other_samples, same_base
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -63,18 +63,13 @@ def main() -> None:
         worker.end_with_launcher()
     request = read_spec(folder)["request"]
     recipe = shared(recipe_of(folder), worker.processes())
-    base = check(Path(request["base"]))
-    if fingerprint(base) != request["base_fingerprint"]:
-        raise Refused(_("{folder} is no longer the model this run began with.").format(folder=base))
+    base = same_base(request)
 
     worker.progress(0, None, what=_("reading the dataset"))
     tokenizer = load_tokenizer(base)
     project = Project(folder.parent.parent)
     samples = prepare(project, recipe, base, tokenizer)
-    if samples.sha256 != request["dataset_sha256"]:
-        raise Refused(
-            _("The dataset has changed since this run was started: start a new one instead of resuming.")
-        )
+    refuse_other_samples(samples, request)
     worker.progress(0, None, what=_("loading the model"))
     # What is written from here on goes where the folder is then, if it is moved.
     os.chdir(folder)

@@ -11,13 +11,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tarot_tui.errors import Refused, TarotError
+from tarot_tui.errors import TarotError
 from tarot_tui.jobs import worker
 from tarot_tui.jobs.spec import read_spec
 from tarot_tui.locale import _
 from tarot_tui.project import Project
-from tarot_tui.training.adapter import find_adapter
-from tarot_tui.training.base import check, fingerprint
 from tarot_tui.training.device import cpu_threads
 from tarot_tui.training.engines.checkpoints import last_complete, step_of
 from tarot_tui.training.engines.llamafactory import arguments, environments, tokens
@@ -25,6 +23,7 @@ from tarot_tui.training.ladder import record
 from tarot_tui.training.parallel import shared
 from tarot_tui.training.recipe import Recipe
 from tarot_tui.training.runs import recipe_of
+from tarot_tui.training.unchanged import same_adapter, same_base
 
 _TRAINER = Path(__file__).parent / "inside" / "train.py"
 
@@ -37,9 +36,7 @@ def main() -> None:
     request = read_spec(folder)["request"]
     processes = int(request.get("parallel", {}).get("num_processes", 1))
     recipe = recipe_of(folder)
-    base = check(Path(request["base"]))
-    if fingerprint(base) != request["base_fingerprint"]:
-        raise Refused(_("{folder} is no longer the model this run began with.").format(folder=base))
+    same_base(request)
     environment = environment_of(request)
     worker.progress(0, None, what=_("reading the dataset"))
     project = Project(folder.parent.parent)
@@ -47,7 +44,7 @@ def main() -> None:
     measure = tokens.provide(folder, project, recipe, request, environment.python)
     checkpoint = last_complete(folder, processes)
     if recipe.adapter_name_or_path and not checkpoint:
-        check_adapter(project, recipe, request)
+        same_adapter(project, recipe, request)
     args = arguments.arguments(
         project,
         shared(recipe, processes),
@@ -63,17 +60,6 @@ def main() -> None:
     os.chdir(folder)
     command = command_of(environment.python, recipe, processes)
     os.execve(command[0], command, variables(request, processes))
-
-
-def check_adapter(project: Project, recipe: Recipe, request: dict[str, Any]) -> None:
-    """Raise Refused when the adapter that is trained further is another by now."""
-    found = find_adapter(project, recipe)
-    if found.sha256() != request.get("adapter_sha256"):
-        raise Refused(
-            _("The adapter in {folder} has changed since this run was made: make a new one.").format(
-                folder=found.folder
-            )
-        )
 
 
 def environment_of(request: dict[str, Any]) -> environments.Environment:

@@ -15,9 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tarot_tui.errors import Refused
 from tarot_tui.jobs import files
-from tarot_tui.locale import _
 from tarot_tui.project import Project
 from tarot_tui.training import child
 from tarot_tui.training.encode import IGNORED, Sample
@@ -48,14 +46,12 @@ def provide(folder: Path, project: Project, recipe: Recipe, request: dict[str, A
     if facts.get("key") == key and (folder / TOKENS).is_dir():
         return bool(facts.get("measure"))
     from tarot_tui.training.samples import prepare
+    from tarot_tui.training.unchanged import refuse_other_samples
 
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # it would say that there is no torch
     child.hide_torch()
     samples = prepare(project, recipe, Path(request["base"]))
-    if samples.sha256 != request["dataset_sha256"]:
-        raise Refused(
-            _("The dataset has changed since this run was started: start a new one instead of resuming.")
-        )
+    refuse_other_samples(samples, request)
     raw, part = folder / f".{TOKENS}.raw", folder / f".{TOKENS}.part"
     for place in (raw, part, folder / TOKENS):
         shutil.rmtree(place, ignore_errors=True)
