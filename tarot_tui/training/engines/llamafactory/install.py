@@ -93,9 +93,9 @@ def wanted(
     free = shutil.disk_usage(place).free
     if found.bytes > free and not found.folder.exists():
         raise Refused(
-            _("The environment takes about {size}, and {folder} has {free} free: name another disk.").format(
-                size=size(found.bytes), folder=place, free=size(free)
-            )
+            _(
+                "The environment takes about {size}, and {folder} has {free} free: set XDG_DATA_HOME to a folder on a larger disk."
+            ).format(size=size(found.bytes), folder=place, free=size(free))
         )
     return found
 
