@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 from collections.abc import Callable
@@ -11,8 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import psutil
-
+from tarot_tui.jobs import counters
 from tarot_tui.jobs.files import replacing_lines
 from tarot_tui.jobs.gpu_reader import GpuReader, Nvml
 
@@ -36,12 +36,12 @@ def sample(folder: Path | None = None, rss: int = 0) -> dict[str, Any]:
     into MIG instances: mem_used, mem_total of each), lost (it fell off the bus), stale (the driver has not answered
     for so many seconds). Empty without NVML.
     """
-    memory = psutil.virtual_memory()
+    total, available = counters.memory()
     reading = {
         "time": round(time.time(), 2),
-        "cpu": psutil.cpu_percent(),
-        "ram_used": memory.total - memory.available,
-        "ram_total": memory.total,
+        "cpu": _cpu().percent(),
+        "ram_used": total - available,
+        "ram_total": total,
         "disk_free": disk_free(folder or Path.cwd()),
         "rss": rss,
         **_rates().now(),
@@ -63,7 +63,8 @@ def has_gpus() -> bool:
 def disk_free(folder: Path) -> int | None:
     """Bytes that may still be written to ``folder``'s disk; None when it cannot be asked."""
     try:
-        return psutil.disk_usage(str(folder)).free
+        disk = os.statvfs(folder)
+        return disk.f_bavail * disk.f_frsize
     except OSError:
         return None
 
@@ -93,6 +94,11 @@ class Rates:
 
 
 @cache
+def _cpu() -> counters.Cpu:
+    return counters.Cpu()
+
+
+@cache
 def _rates() -> Rates:
     return Rates(_traffic)
 
@@ -100,16 +106,16 @@ def _rates() -> Rates:
 def _traffic() -> dict[str, int]:
     """What went over the network cards and disks since the machine was started; without those that cannot be seen."""
     found: dict[str, int] = {}
-    with suppress(OSError, RuntimeError):
-        cards = psutil.net_io_counters(pernic=True)
+    with suppress(OSError):
+        cards = counters.network()
         # Bridges and the cards of containers repeat what goes over the real ones.
         real = [name for name in cards if Path(f"/sys/class/net/{name}/device").exists()]
         chosen = [cards[name] for name in real or cards if name != "lo"]
-        found["net_in"] = sum(card.bytes_recv for card in chosen)
-        found["net_out"] = sum(card.bytes_sent for card in chosen)
-    with suppress(OSError, RuntimeError):
-        if disks := psutil.disk_io_counters():
-            found["disk_read"], found["disk_write"] = disks.read_bytes, disks.write_bytes
+        found["net_in"] = sum(came for came, _went in chosen)
+        found["net_out"] = sum(went for _came, went in chosen)
+    with suppress(OSError):
+        if disks := counters.disks():
+            found["disk_read"], found["disk_write"] = disks
     return found
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -28,6 +27,8 @@ class Sampler:
 
     def __init__(self, folder: Path, deliver: Callable[[dict[str, Any]], Any]) -> None:
         """``folder``: whose disk is looked at. ``deliver`` is called in a thread, and returns at once."""
+        import subprocess  # the child, which runs this module too, needs none of it
+
         self._deliver = deliver
         self._stopped = False
         self._child = subprocess.Popen(
