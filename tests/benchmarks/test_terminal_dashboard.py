@@ -89,7 +89,7 @@ def test_a_running_run_sends_little_and_costs_little(live, watch):
     print(f"sampler: CPU {100 * share:.2f} %, RSS {rss / MiB:.1f} MiB")
     print(terminal.text())
     assert idle.rate <= 600
-    assert idle.rss <= 46 * MiB and rss <= 20 * MiB
+    assert idle.rss <= 46 * MiB and rss <= 17 * MiB
     assert idle.cpu <= 0.007 * SLOWER and share <= 0.003 * SLOWER
 
 
@@ -167,6 +167,7 @@ def test_it_starts_not_much_later_than_a_program_that_shows_one_word(live, watch
     run = live()
     run.finish()
     ours, theirs = [], []
+    watch(run).wait_for("q back")  # the first start of all compiles our modules
     for _start in range(STARTS):
         terminal = watch(run)
         terminal.wait_for("q back")
@@ -177,8 +178,8 @@ def test_it_starts_not_much_later_than_a_program_that_shows_one_word(live, watch
             theirs.append(trivial.first_paint())
     ratio = statistics.median(ours) / statistics.median(theirs)
     print(f"\nfirst paint {1000 * statistics.median(ours):.0f} ms, {ratio:.2f} times that of one word")
-    # 1.25 is wished for; most of the rest is style sheets (Textual) and our modules.
-    assert ratio <= 3
+    # 1.25 is wished for; most of the rest is applying styles to thirty widgets (Textual), and our modules.
+    assert ratio <= 2.5
 
 
 def test_help_costs_little_more_than_python(project):

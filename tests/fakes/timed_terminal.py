@@ -35,6 +35,9 @@ _ANSWERS = (
 _UNKNOWN_TO_PYTE = re.compile(
     rb"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[<>=][\d;:]*[a-zA-Z]|\x1b\[\??[\d;]*\$p|\x1b\[\?[\d;]*u"
 )
+#: Variables that programs do not get: what says something about this terminal, and what keeps Python from storing
+#: compiled modules, which an installed package has.
+_LEFT_OUT = {"NO_COLOR", "COLUMNS", "LINES", "TMUX", "STY", "PYTHONDONTWRITEBYTECODE"}
 #: Seconds without output after which a key has had its effect.
 _SETTLED = 0.3
 
@@ -72,9 +75,7 @@ class TimedTerminal:
         self.width, self.height = width, height
         self._slow = slow
         self._chunks: list[tuple[float, bytes]] = []
-        clean = {
-            k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "LINES", "TMUX", "STY")
-        }
+        clean = {k: v for k, v in os.environ.items() if k not in _LEFT_OUT}
         clean |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8"} | environ
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
