@@ -55,6 +55,9 @@ def run(args: Namespace) -> int:
 
 
 def _watch(project: Project, folder: Path | None) -> NoReturn:
+    from tarot_tui.tui import memory
+
+    memory.hold()
     from tarot_tui.tui.app import run_watch
 
     run_watch(project, folder)

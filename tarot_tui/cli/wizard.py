@@ -33,6 +33,9 @@ def run(args: Namespace) -> int:
                 "instead: {commands}."
             ).format(commands=", ".join(f"tarot-tui {words}" for words in _COMMANDS))
         )
+    from tarot_tui.tui import memory
+
+    memory.hold()
     from tarot_tui.tui.app import run_wizard
 
     return run_wizard(project, folder)

@@ -1,0 +1,18 @@
+"""No search for garbage at the start, and searches as ever once it is over."""
+
+from __future__ import annotations
+
+import gc
+
+from tarot_tui.tui import memory
+
+
+def test_after_the_start_garbage_is_looked_for_again():
+    memory.hold()
+    try:
+        assert not gc.isenabled()
+        memory.give_back()
+        assert gc.isenabled()
+    finally:
+        gc.enable()
+        gc.unfreeze()
