@@ -75,6 +75,8 @@ _TURNED = (Layout.TRANSPOSED, Layout.EMBEDDING, Layout.STACK_TRANSPOSED)
 _PIECE = 1 << 19
 #: Elements of a product that are made at a time: they are added while the processor's nearest caches hold them.
 _NEAR = 1 << 15
+#: Elements of a left factor that are held, rather than read as its rows are wanted.
+_HELD = 1 << 18
 #: Rows below which OpenBLAS multiplies by vectors, which adds in another order than it and torch do for matrices.
 _SAME_ORDER = 2
 
@@ -117,7 +119,7 @@ class LowRank:
 class Product:
     """``scale`` · left @ right, by rows; a stack has another pair of factors for every expert's rows.
 
-    Of the left factor only the rows at hand are read: it has as many as the vocabulary where an output layer was
+    Of a large left factor only the rows at hand are read: it has as many as the vocabulary where an output layer was
     trained, and must not count for the memory of a merge.
     """
 
@@ -129,6 +131,8 @@ class Product:
         # A power of two scales a factor as exactly as it would scale the product.
         self._early = pair.scale >= 1 and math.frexp(pair.scale)[0] == 0.5
         self._expert = -1  # whose right factor is held
+        small = pair.layout is Layout.LINEAR and not pair.part and math.prod(pair.b.shape) <= _HELD
+        self._held = pair.b.read() if small else None
 
     def add_to(self, values: np.ndarray, first: int) -> None:
         """Add its rows from ``first`` on to ``values`` (rows, columns), in place."""
@@ -159,6 +163,8 @@ class Product:
             part += delta[: len(part)]
 
     def _left(self, expert: int, rows: range) -> np.ndarray:
+        if self._held is not None:
+            return self._held[rows.start : rows.stop]
         if self._turned:
             return self._pair.a.block(self._rows_of_a(expert), rows).T
         return self._pair.b.block(rows, self._columns_of_b(expert))
