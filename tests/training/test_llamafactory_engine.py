@@ -252,7 +252,8 @@ def test_it_is_installed_by_itself_with_the_versions_that_work(machine, data_hom
 
 
 def test_an_installation_that_cannot_be_is_refused_before(machine, monkeypatch, tmp_path, capsys):
-    assert main(["engines", "install", "--version", "0.9; rm", "--dry-run"]) == 2
+    for version in ("0.9; rm", "../x", "abc"):
+        assert main(["engines", "install", "--version", version, "--dry-run"]) == 2
     assert main(["engines", "install", "--python", "python9", "--dry-run"]) == 2
     assert main(["engines", "install", "--wheelhouse", str(tmp_path), "--dry-run"]) == 2
     assert main(["engines", "install"]) == 3  # nobody can be asked

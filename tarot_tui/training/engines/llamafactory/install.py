@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from tarot_tui.training.engines.llamafactory.environments import NAME, home
 
 #: The version that is installed unless another is asked for.
 VERSION = "0.9.5"
+_VERSION = re.compile(r"\d+(\.\w+)*", re.ASCII)
 #: What each version is installed with. Its own limits alone let pip take transformers 5.6.0, which its authors have
 #: excluded since; these were tested together. Another version is installed with what pip finds within its limits.
 PINS: dict[str, tuple[str, ...]] = {
@@ -67,7 +69,7 @@ def wanted(
 
     Raises BadInput for a version or Python that cannot be, Refused when the driver is too old or the disk too small.
     """
-    if not version.replace(".", "").isalnum():
+    if not _VERSION.fullmatch(version):
         raise BadInput(
             _("'{version}' is no version: write it as {example}.").format(
                 version=one_line(version, 40), example=VERSION
