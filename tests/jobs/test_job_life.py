@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 
 import psutil
 import pytest
@@ -375,25 +374,6 @@ def test_a_job_goes_on_in_a_folder_that_is_moved(started, wait_until, ended):
     control.request(moved, "kill")
     assert ended(moved).state == "stopped"
     assert not folder.exists()
-
-
-def test_the_supervisor_stays_small(started, wait_until):
-    folder = started("import time; time.sleep(60)")
-    wait_until(lambda: (folder / files.HARDWARE).exists())
-    rss = psutil.Process(status.read(folder).supervisor.pid).memory_info().rss
-    assert rss < 40e6
-
-
-def test_hardware_is_sampled_with_the_memory_of_the_worker(started, wait_until):
-    folder = started("x = b'1' * 50_000_000\nimport time; time.sleep(60)")
-    from tarot_tui.jobs.metrics import last_metrics
-
-    sample = wait_until(
-        lambda: (now := last_metrics(folder / files.HARDWARE, 1)).get("rss", 0) > 50e6 and now
-    )
-    assert 0 < sample["ram_used"] < sample["ram_total"]
-    assert sample["disk_free"] > 0
-    assert time.time() - sample["time"] < 60
 
 
 def _events(folder):

@@ -6,15 +6,13 @@ import json
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from tarot_tui.cli import main
 from tarot_tui.errors import BadInput
 from tarot_tui.training import recipe as recipes
 from tarot_tui.training.device import Device
 from tarot_tui.training.importing import as_yaml, import_text
-from tarot_tui.training.importing.names import RENAMED, SECRETS, SETTLED, SHARED
+from tarot_tui.training.importing.names import SHARED
 from tarot_tui.training.llamafactory_yaml import as_yaml as llamafactory_yaml
 from tarot_tui.training.llamafactory_yaml import translate
 
@@ -379,24 +377,3 @@ def test_a_configuration_that_cannot_be_used_is_refused_and_not_written(project,
     assert main(["recipe", "import", str(file), "-o", "x", "--project", str(project.root)]) == 3
     assert not list(project.recipes.iterdir())
     assert "FAIL  stage: dpo" in capsys.readouterr().out
-
-
-_ANY = st.one_of(
-    st.none(), st.booleans(), st.integers(-(10**12), 10**12), st.floats(), st.text(max_size=12),
-    st.lists(st.text(max_size=5) | st.integers(), max_size=3), st.dictionaries(st.text(max_size=5), st.integers(), max_size=2),
-)  # fmt: skip
-_KEYS = st.sampled_from(
-    [*SHARED, *SETTLED, *SECRETS, *RENAMED, "deepspeed", "template", "warmup_steps", "stage", "no_such"]
-)
-
-
-@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(st.dictionaries(_KEYS, _ANY, max_size=6), st.booleans())
-def test_whatever_stands_in_it_there_is_a_sound_recipe_or_a_reason(project, values, board):
-    args = {"dataset": "a", "model_name_or_path": "o/m"} | values
-    given = {f"train.{key}": value for key, value in args.items()} if board else args
-    found = take(project, yaml.safe_dump(given, allow_unicode=True), device=CPU)
-    if found.usable:
-        assert recipes.validate(yaml.safe_load(as_yaml(found, "x"))) == found.recipe
-    else:
-        assert any(finding.severity == "error" for finding in found.findings)

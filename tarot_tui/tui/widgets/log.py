@@ -15,8 +15,9 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tarot_tui.jobs.log_file import BLOCK, LEVELS, LogFile, Part, words
-from tarot_tui.locale import N_, _
-from tarot_tui.tui.keys import Key, bindings, table
+from tarot_tui.locale import _
+from tarot_tui.tui.keys import bindings
+from tarot_tui.tui.log_keys import KEYS
 from tarot_tui.tui.log_reader import LogReader
 from tarot_tui.tui.log_window import Row, Window
 
@@ -24,25 +25,6 @@ from tarot_tui.tui.log_window import Row, Window
 _LINES = 200
 #: What terminals take at most through OSC 52, in bytes (xterm: 100 000 of base64).
 _COPIED = 74_000
-
-KEYS: tuple[Key, ...] = table(
-    "log",
-    Key("up,k", "↑ k", "scroll_by(-1)", N_("scroll"), N_("Log: scroll up; it then no longer follows."), quiet=True, name="up"),
-    Key("down,j", "↓ j", "scroll_by(1)", N_("scroll"), N_("Log: scroll down."), quiet=True, name="down"),
-    Key("pageup,b,ctrl+u", "PgUp", "page(-1)", N_("page up"), N_("Log: scroll up by a page."), quiet=True, name="page_up"),
-    Key("pagedown,space,ctrl+d", "PgDn", "page(1)", N_("page down"), N_("Log: scroll down by a page."), quiet=True, name="page_down"),
-    Key("home,g", "Home", "oldest", N_("begin"), N_("Log: go to its beginning."), quiet=True),
-    Key("end,G", "End", "follow", N_("follow"), N_("Log: go to its end and follow it."), quiet=True),
-    Key("slash", "/", "look_for", N_("find"), N_("Log: look for words, from here upwards."), quiet=True),
-    Key("n", "n", "find_next(True)", N_("older"), N_("Log: find the words again, further up."), quiet=True, name="find_older"),
-    Key("N", "N", "find_next(False)", N_("newer"), N_("Log: find the words again, further down."), quiet=True, name="find_newer"),
-    Key("escape", "esc", "end_search", N_("no search"), N_("Log: end the search."), quiet=True),
-    Key("v", "v", "graver", N_("gravity"), N_("Log: show warnings and errors only, then errors only, then all."), quiet=True),
-    Key("t", "t", "fold", N_("tracebacks"), N_("Log: show tracebacks in full, or by their last line."), quiet=True),
-    Key("R", "R", "next_log", N_("process"), N_("Log: show what the next process (rank) of the run says."), quiet=True),
-    Key("c", "c", "copy", N_("copy"), N_("Log: copy the lines in sight, also through SSH."), quiet=True),
-    Key("x", "x", "save", N_("save"), N_("Log: save it (what the filter shows of it) as a text file."), quiet=True),
-)  # fmt: skip
 
 
 class LogView(Widget, can_focus=True):
