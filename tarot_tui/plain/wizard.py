@@ -67,7 +67,7 @@ def _chosen(project: Project) -> str:
     options = []
     for step in steps.STEPS:
         mark = marks[step.id]
-        state = _("done") if mark.done else _("open")
+        state = _("done") if mark.done else _("to do")
         note = f", {mark.note}" if mark.note else ""
         options.append((f"{_(step.title)} ({state}{note}): {_(step.purpose)}", step.id))
     while True:
