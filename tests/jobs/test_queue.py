@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -80,9 +81,11 @@ def test_the_queue_outlives_its_runner_and_no_run_is_started_twice(waiting, proj
     while queue.entries(project):
         assert queue.ensure_runner(project)
         assert queue.runs(project) or not queue.entries(project)
-        assert not queue.ensure_runner(project)
+        # It may have ended by itself in between, but only when nothing waited any more.
+        assert not queue.ensure_runner(project) or not queue.entries(project)
         time.sleep(0.7)
-        kill(queue.runner(project))
+        with suppress(ProcessLookupError):
+            kill(queue.runner(project))
     _wait_for_all(project)
     assert order(project) == list(slugs)
     assert [status.read(folder).attempt for folder in folders] == [1] * len(slugs)
