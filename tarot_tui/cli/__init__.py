@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tarot_tui import __version__
+from tarot_tui import __version__, proxies
 from tarot_tui.errors import TarotError
 from tarot_tui.locale import LANGUAGES, N_, _, speak
 
@@ -77,6 +77,7 @@ _ARGPARSE = (
 def main(argv: Sequence[str]) -> int:
     """Run one command line and return its exit code (0 done, 1 failed, 2 wrong, 3 refused, 130 interrupted)."""
     argv = _verb_first(list(argv))
+    proxies.spell_out(os.environ)
     speak(_language_option(argv))
     try:
         return _dispatch(argv)
@@ -97,12 +98,7 @@ def main(argv: Sequence[str]) -> int:
             2,
         )
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        where = error.filename or _("the project's disk")
-        return _complain(
-            _("No space left on {where}: free some and run the same command again.").format(where=where), 2
-        )
+        return _complain(_about_disk(error), 2)
 
 
 def _dispatch(argv: list[str]) -> int:
@@ -195,6 +191,22 @@ def _language_option(argv: list[str]) -> str | None:
         if word.startswith("--lang="):
             return word.partition("=")[2]
     return None
+
+
+def _about_disk(error: OSError) -> str:
+    """What is wrong with a file or its disk. Raises ``error`` itself when it is about neither: then it is ours."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        where = error.filename or _("the project's disk")
+        return _("No space left on {where}: free some and run the same command again.").format(where=where)
+    if error.errno == errno.EROFS:
+        return _("{path} lies on a disk that can only be read: work elsewhere.").format(
+            path=error.filename or _("The project")
+        )
+    if error.filename is None:
+        raise error
+    return _("{path} cannot be used: {reason}; name another path, or look at that one.").format(
+        path=error.filename, reason=error.strerror
+    )
 
 
 def _complain(sentence: str, code: int) -> int:

@@ -232,8 +232,9 @@ class Ollama:
         import httpx
 
         limits = httpx.Timeout(timeout, connect=min(timeout or 5.0, 5.0))
+        client = self._http()
         try:
-            with self._http().stream(method, path, timeout=limits, **request) as response:
+            with client.stream(method, path, timeout=limits, **request) as response:
                 if response.is_error:
                     response.read()
                     response.raise_for_status()
@@ -260,8 +261,18 @@ class Ollama:
         import httpx
 
         if self._client is None:
-            # Go, unlike httpx, never asks a proxy for this machine itself.
-            self._client = httpx.Client(base_url=self.url, trust_env=not is_this_machine(self.url))
+            try:
+                # Go, unlike httpx, never asks a proxy for this machine itself.
+                self._client = httpx.Client(base_url=self.url, trust_env=not is_this_machine(self.url))
+            except (
+                ValueError,
+                httpx.InvalidURL,
+            ) as error:  # of the address, or of a proxy in the environment
+                raise BadInput(
+                    _(
+                        "Ollama at {url} cannot be asked ({reason}): look at OLLAMA_HOST, --host and the proxies."
+                    ).format(url=one_line(self.url), reason=one_line(str(error), 120).rstrip("."))
+                ) from None
         return self._client
 
 

@@ -158,8 +158,8 @@ def reachable(seconds: float = REACH_SECONDS) -> bool:
         endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
         try:
             httpx.head(endpoint, timeout=seconds)
-        except (httpx.HTTPError, httpx.InvalidURL, OSError):
-            return
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError):
+            return  # ValueError: the environment names a proxy of no known kind
         answered.set()
 
     # getaddrinfo knows no timeout; a daemon thread may be left behind in it.

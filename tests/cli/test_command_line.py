@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import os
 import subprocess
 import sys
 
 import pytest
 
 from tarot_tui.cli import VERBS, main
+from tarot_tui.proxies import spell_out
 
 HEAVY = ("textual", "rich", "torch", "transformers", "pandas", "numpy", "pydantic", "httpx", "yaml")
 
@@ -72,3 +74,48 @@ def test_a_full_disk_is_one_sentence_and_exit_two(tmp_path, monkeypatch, capsys)
     monkeypatch.setattr("tarot_tui.cli.init.create", full)
     assert main(["init", str(tmp_path), "--lang", "en"]) == 2
     assert "No space left" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("number", "path", "words"),
+    [
+        (errno.EROFS, "/mnt/p", "/mnt/p lies on a disk that can only be read"),
+        (errno.ENOTDIR, "/a/file", "/a/file cannot be used: Not a directory"),
+        (errno.ENAMETOOLONG, "/long", "/long cannot be used: File name too long"),
+    ],
+)
+def test_what_a_file_system_declines_is_one_sentence(monkeypatch, capsys, number, path, words):
+    def decline(*_args, **_kwargs):
+        raise OSError(number, os.strerror(number), path)
+
+    monkeypatch.setattr("tarot_tui.cli.init.create", decline)
+    assert main(["init", path, "--lang", "en"]) == 2
+    said = capsys.readouterr().err
+    assert words in said and said.count("\n") == 1
+
+
+def test_an_error_of_ours_is_not_taken_for_one_of_the_disk(monkeypatch, tmp_path):
+    def broken(*_args, **_kwargs):
+        raise OSError("no number, no file")
+
+    monkeypatch.setattr("tarot_tui.cli.init.create", broken)
+    with pytest.raises(OSError, match="no number"):
+        main(["init", str(tmp_path)])
+
+
+def test_a_proxy_is_spelled_as_http_clients_understand_it():
+    environment = {
+        "all_proxy": "socks://127.0.0.1:7891/",
+        "ALL_PROXY": "SOCKS://127.0.0.1:7891",
+        "https_proxy": "http://127.0.0.1:7890",
+        "no_proxy": "localhost",
+        "NOTE": "socks://is no proxy",
+    }
+    spell_out(environment)
+    assert environment == {
+        "all_proxy": "socks5://127.0.0.1:7891/",
+        "ALL_PROXY": "socks5://127.0.0.1:7891",
+        "https_proxy": "http://127.0.0.1:7890",
+        "no_proxy": "localhost",
+        "NOTE": "socks://is no proxy",
+    }

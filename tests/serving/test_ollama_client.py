@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import socket
 import threading
 
 import pytest
@@ -265,3 +266,34 @@ def test_a_proxy_is_not_asked_for_this_machine(fake, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
     assert Ollama(fake.host).version() == fake.version
+
+
+def test_a_distant_server_is_asked_through_a_socks_proxy(monkeypatch):
+    greeted = []
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+
+        def serve():
+            connection, _address = proxy.accept()
+            with connection:
+                greeted.append(connection.recv(1))
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        monkeypatch.setenv("ALL_PROXY", f"socks5://127.0.0.1:{proxy.getsockname()[1]}")
+        with Ollama("192.0.2.1") as ollama, pytest.raises(TarotError):
+            ollama.version()
+        thread.join()
+    assert greeted == [b"\x05"]  # RFC 1928: the version comes first
+
+
+@pytest.mark.parametrize("host", ["http://[", "http://1.2.3.4:80:90["])
+def test_an_address_that_is_none_is_one_sentence(host):
+    with Ollama(host) as ollama, pytest.raises(BadInput, match="look at OLLAMA_HOST"):
+        ollama.version()
+
+
+def test_a_proxy_of_an_unknown_kind_is_one_sentence(monkeypatch):
+    monkeypatch.setenv("ALL_PROXY", "ftp://me:secret@127.0.0.1:9")
+    with Ollama("192.0.2.1") as ollama, pytest.raises(BadInput, match="the proxies") as caught:
+        ollama.version()
+    assert "secret" not in str(caught.value)
