@@ -25,7 +25,7 @@ def fetch(requirement: str, sha256: str, folder: Path) -> Path:
     wanted = folder / "requirements.txt"
     write_text(wanted, f"{requirement} --hash=sha256:{sha256}\n")
     command = [
-        *_pip(), "download", "--no-deps", "--require-hashes", "--only-binary=:all:", "--quiet", "--no-input",
+        *pip(), "download", "--no-deps", "--require-hashes", "--only-binary=:all:", "--quiet", "--no-input",
         "--disable-pip-version-check", "--dest", str(folder), "--requirement", str(wanted),
     ]  # fmt: skip
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
@@ -47,7 +47,7 @@ def of_ourselves(folder: Path) -> Path | None:
     source = _source_tree()
     if source is None:
         return None
-    command = [*_pip(), "wheel", "--quiet", "--no-deps", "--disable-pip-version-check", "-w", str(folder)]
+    command = [*pip(), "wheel", "--quiet", "--no-deps", "--disable-pip-version-check", "-w", str(folder)]
     done = subprocess.run(
         [*command, str(source)], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace"
     )
@@ -80,7 +80,8 @@ def last_error(stderr: str) -> str:
     return one_line(errors[-1].removeprefix("ERROR:").strip().rstrip(".")) if errors else "?"
 
 
-def _pip() -> list[str]:
+def pip() -> list[str]:
+    """The command that runs a pip of this Python. Raises BadInput when there is none."""
     # Environments made by uv have no pip; Python itself mostly carries one as a wheel that can be run in place.
     if find_spec("pip"):
         return [sys.executable, "-m", "pip"]

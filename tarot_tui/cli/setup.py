@@ -60,12 +60,13 @@ def run(args: Namespace) -> int:
     ``--json``: folder, python, bytes, commands (name, title, argv); when it was run also job, state, reason.
     """
     from tarot_tui import wheels
-    from tarot_tui.setup.commands import commands, wanted
+    from tarot_tui.setup.commands import check_place, commands, wanted
 
     extras = [extra.strip() for extra in args.extras.split(",") if extra.strip()]
     found = wanted(args.dir, extras, index=args.torch_index, wheelhouse=args.wheelhouse)
     if args.bundle:
         return _bundle(args, found)
+    check_place(found)
     ourselves = None if args.wheelhouse else wheels.of_ourselves(_kept())
     steps = commands(found, ourselves)
     _tell(args, found, steps)

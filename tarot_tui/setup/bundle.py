@@ -11,20 +11,23 @@ from tarot_tui import __version__, wheels
 from tarot_tui.errors import Refused, TarotError
 from tarot_tui.locale import _
 from tarot_tui.project import write_text
-from tarot_tui.setup.commands import Wanted, constraints
+from tarot_tui.setup.commands import Wanted, check_disk, constraints
 
 SCRIPT = "install.sh"
+#: How many times smaller wheels are than what is installed of them, at the least.
+_PACKED = 2
 _OURS = ("constraints.txt", SCRIPT)
 
 
 def bundle(found: Wanted, folder: Path) -> list[Path]:
     """Fetch the wheels of ``found`` for this Python and this kind of machine into ``folder``; the files in it.
 
-    Raises Refused for a folder with other things in it, TarotError in pip's words.
+    Raises Refused for a folder with other things in it or too small a disk, TarotError in pip's words.
     """
     folder = folder.expanduser().absolute()
-    if folder.exists() and any(path.suffix != ".whl" and path.name not in _OURS for path in folder.iterdir()):
+    if folder.exists() and not (folder.is_dir() and all(map(_is_ours, folder.iterdir()))):
         raise Refused(_("{folder} holds other things: name a new folder.").format(folder=folder))
+    check_disk(folder, found.bytes // _PACKED)
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "constraints.txt", constraints().read_text("utf-8"))
     if found.torch:
@@ -39,16 +42,12 @@ def bundle(found: Wanted, folder: Path) -> list[Path]:
     return sorted(folder.iterdir())
 
 
+def _is_ours(path: Path) -> bool:
+    return path.suffix == ".whl" or path.name in _OURS
+
+
 def _download(folder: Path, packages: list[str], source: list[str]) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "--quiet",
-        "--no-input",
-        "--disable-pip-version-check",
-    ]
+    command = [*wheels.pip(), "download", "--quiet", "--no-input", "--disable-pip-version-check"]
     limits = ["--only-binary=:all:", "-c", str(folder / "constraints.txt"), "-d", str(folder)]
     done = subprocess.run(
         [*command, *limits, *source, *packages], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True

@@ -74,8 +74,8 @@ def wanted(
 ) -> Wanted:
     """The environment to make in ``folder``, with the PyTorch that fits this machine unless ``index`` says which.
 
-    Raises BadInput for an unknown extra, a folder that is something else, or a wheelhouse that is none; Refused when
-    the driver is too old for any PyTorch of today, or the disk too small.
+    Raises BadInput for an unknown extra or a wheelhouse that is none, Refused when the driver is too old for any PyTorch
+    of today.
     """
     folder = folder.expanduser().absolute()
     extras = tuple(dict.fromkeys(extras))
@@ -85,10 +85,6 @@ def wanted(
                 extra=unknown[0], known=", ".join(EXTRAS)
             )
         )
-    if folder.exists() and not (folder / "pyvenv.cfg").is_file() and any(folder.iterdir()):
-        raise BadInput(
-            _("{folder} is there and is no Python environment: name another folder.").format(folder=folder)
-        )
     if wheelhouse is not None:
         wheelhouse = wheelhouse.expanduser().absolute()
         if not any(wheelhouse.glob("*.whl")):
@@ -97,15 +93,32 @@ def wanted(
                     folder=wheelhouse
                 )
             )
-    found = Wanted(
+    return Wanted(
         folder,
         extras,
         index or torch_index(),
         wheelhouse,
         uv=wheelhouse is None and shutil.which("uv") is not None,
     )
-    _check_disk(found)
-    return found
+
+
+def check_place(found: Wanted) -> None:
+    """Raise BadInput when its folder is something else, Refused when its disk is too small."""
+    if not _is_free(found.folder):
+        raise BadInput(
+            _("{folder} is there and is no Python environment: name another folder.").format(
+                folder=found.folder
+            )
+        )
+    if not (found.folder / "pyvenv.cfg").exists():
+        check_disk(found.folder, found.bytes)
+
+
+def _is_free(folder: Path) -> bool:
+    """Whether an environment may be made in ``folder``, or is there already."""
+    if not folder.is_dir():
+        return not folder.exists()
+    return (folder / "pyvenv.cfg").is_file() or not any(folder.iterdir())
 
 
 def torch_index() -> str:
@@ -127,14 +140,16 @@ def torch_index() -> str:
     return f"{_INDEX}/{tag}"
 
 
-def _check_disk(found: Wanted) -> None:
-    place = next(folder for folder in (found.folder, *found.folder.parents) if folder.exists())
+def check_disk(folder: Path, needed: int) -> None:
+    """Raise Refused when ``needed`` bytes do not fit on the disk where ``folder`` is, or will be."""
+    place = next(one for one in (folder, *folder.parents) if one.exists())
     free = shutil.disk_usage(place).free
-    if found.bytes > free and not (found.folder / "pyvenv.cfg").exists():
+    if needed > free:
         raise Refused(
-            _("The environment takes about {size}, and {folder} has {free} free: name another disk.").format(
-                size=size(found.bytes), folder=place, free=size(free)
-            )
+            _(
+                "The environment takes about {size}, and {folder} has {free} free: make room there, or name a folder "
+                "on another disk."
+            ).format(size=size(needed), folder=place, free=size(free))
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from tarot_tui.jobs.steps import Steps
 from tarot_tui.locale import _
 from tarot_tui.text import one_line
 
-_WAIT = 10
+#: Seconds between two looks for a request to stop.
+_LOOK = 0.5
 
 
 def main() -> int:
@@ -31,6 +33,7 @@ def run(folder: Path, commands: list[dict[str, Any]]) -> None:
     """Run what is not done yet. Raises TarotError with the first command that fails, in its own last words."""
     steps = Steps(folder, [command["name"] for command in commands])
     for number, command in enumerate(commands):
+        task.stop_if_asked()
         worker.progress(number, len(commands), "steps", command["title"])
         with steps.step(command["name"], command["title"], key=shlex.join(command["argv"])) as step:
             if step:
@@ -41,6 +44,7 @@ def run(folder: Path, commands: list[dict[str, Any]]) -> None:
 
 def _execute(argv: list[str]) -> None:
     last = ""
+    over = threading.Event()
     with subprocess.Popen(
         argv,
         stdin=subprocess.DEVNULL,
@@ -49,21 +53,32 @@ def _execute(argv: list[str]) -> None:
         text=True,
         errors="replace",
     ) as process:
+        threading.Thread(target=_end_when_asked, args=(process, over), daemon=True).start()
         try:
             for line in process.stdout or ():
                 print(line, end="", flush=True)
                 last = line.strip() or last
-                task.stop_if_asked()
+            code = process.wait()
         except BaseException:
             process.terminate()
             raise
-        code = process.wait(_WAIT)
+        finally:
+            over.set()
     if code:
+        task.stop_if_asked()
         raise TarotError(
             _("'{command}' failed with exit code {code}: {words}").format(
                 command=one_line(shlex.join(argv), 120), code=code, words=one_line(last, 300)
             )
         )
+
+
+def _end_when_asked(process: subprocess.Popen[str], over: threading.Event) -> None:
+    """End ``process`` when the job is to stop: a download of gigabytes says nothing for minutes."""
+    while not over.wait(_LOOK):
+        if worker.stop_requested():
+            process.terminate()
+            return
 
 
 if __name__ == "__main__":

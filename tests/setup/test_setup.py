@@ -6,16 +6,21 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections import namedtuple
+from pathlib import Path
 
 import pytest
 
 from tarot_tui.cli import main
 from tarot_tui.doctor.nvidia import Gpu, Nvidia
 from tarot_tui.errors import BadInput
+from tarot_tui.jobs.control import request
+from tarot_tui.jobs.follow import follow
 from tarot_tui.jobs.spec import create
 from tarot_tui.project import PYTHON, worker_python
-from tarot_tui.setup.commands import commands, wanted
+from tarot_tui.setup.commands import Command, commands, wanted
+from tarot_tui.setup.launch import launch
 
 Usage = namedtuple("Usage", "total used free")
 H100 = Gpu("NVIDIA H100", 80 << 30, 79 << 30, (9, 0))
@@ -124,6 +129,36 @@ def test_a_bundle_makes_an_environment_without_any_index(tmp_path, monkeypatch, 
 def test_a_bundle_does_not_mix_with_other_files(machine, tmp_path, capsys):
     (tmp_path / "cat.jpg").touch()
     assert main(["setup", "--bundle", str(tmp_path)]) == 3
+    assert main(["setup", "--bundle", str(tmp_path / "cat.jpg")]) == 3
+    assert main(["setup", str(tmp_path / "cat.jpg"), "--dry-run"]) == 2
+
+
+def test_a_bundle_needs_room_where_it_is_made_and_nowhere_else(machine, tmp_path, monkeypatch, capsys):
+    (tmp_path / "small").mkdir()
+    free = {"small": 10, "large": 10**13}
+    monkeypatch.setattr("shutil.disk_usage", lambda path: Usage(0, 0, free.get(path.name, free["large"])))
+    monkeypatch.chdir(tmp_path / "small")
+    fetched = []
+    monkeypatch.setattr("tarot_tui.setup.bundle._download", lambda *words: fetched.append(words))
+    assert main(["setup", "--extras", "", "--bundle", str(tmp_path / "large")]) == 0 and fetched
+    assert main(["setup", "--extras", "", "--bundle", str(tmp_path / "small/x")]) == 3
+    assert "another disk" in capsys.readouterr().err and not (tmp_path / "small/x").exists()
+
+
+def test_an_installation_that_says_nothing_stops_when_it_is_asked_to(project, tmp_path):
+    silent = Command(
+        "silent", "a download of gigabytes", ("sh", "-c", f"echo $$ > {tmp_path}/pid; exec sleep 300")
+    )
+    never = Command("never", "what comes after", ("touch", str(tmp_path / "never")))
+    job = launch(project, "fix", "silent", [silent, never])
+    deadline = time.monotonic() + 60
+    while not (pid := (tmp_path / "pid").read_text().strip() if (tmp_path / "pid").exists() else ""):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    request(job, "stop")
+    assert follow(job, on_line=lambda line: None, on_status=lambda status: None).state == "stopped"
+    assert not Path(f"/proc/{pid}").exists()
+    assert not (tmp_path / "never").exists()
 
 
 # ---- the screens in one environment, the work in another
