@@ -33,7 +33,7 @@ def run(args: Namespace) -> int:
                 billions(one.parameters),
                 size(one.size) if one.size else "–",
                 one_line(one.license or "–", 20),
-                _("here") if one.here else _("gated") if one.gated else _("open to all"),
+                _("on this machine") if one.here else _("gated") if one.gated else _("open to all"),
             )
             for one in found
         ]
