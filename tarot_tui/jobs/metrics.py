@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from tarot_tui.jobs.log import last_lines
+from tarot_tui.jobs.log import last_lines, start_of_last_lines
 
 _BLOCK = 1 << 20
 #: Bytes that are not worth halving any more.
@@ -22,12 +22,14 @@ class MetricsReader:
     A line that is only half there waits; a damaged one is skipped; a truncated or replaced file is read again.
     """
 
-    def __init__(self, path: Path, *, thin_above: int | None = None) -> None:
+    def __init__(self, path: Path, *, thin_above: int | None = None, last: int | None = None) -> None:
         """thin_above: of a file that is larger than so many bytes when it is first read, only some lines evenly spread over
-        it are taken, and the end whole: for a picture of a run of weeks, at once.
+        it are taken, and the end whole: for a picture of a run of weeks, at once. last: of a file that is read from its
+        start, only so many lines at its end are taken.
         """
         self._path = path
         self._thin_above = thin_above
+        self._last = last
         self._rest = b""
         self._position = 0
         self._inode: int | None = None
@@ -57,6 +59,8 @@ class MetricsReader:
         if replaced or found.st_size < self._position:
             self._position, self._rest = 0, b""
         self._inode = found.st_ino
+        if self._last and self._position == 0:
+            self._position = start_of_last_lines(self._path, self._last)
         return found.st_size
 
     def _block(self) -> bytes:

@@ -14,7 +14,7 @@ from tarot_tui.errors import BadInput
 from tarot_tui.jobs import files, foreign, nodes
 from tarot_tui.jobs.log import last_lines
 from tarot_tui.jobs.look import status_of
-from tarot_tui.jobs.metrics import parse_lines
+from tarot_tui.jobs.metrics import MetricsReader, parse_lines
 from tarot_tui.jobs.snapshot import elapsed, eta
 from tarot_tui.jobs.spec import read_spec
 from tarot_tui.jobs.status import Status
@@ -29,8 +29,8 @@ from tarot_tui.tui.run_curves import Curves, number
 EVERY = 1.0
 #: … while nobody looks: the terminal has lost the focus, or another screen is in front.
 SELDOM = 5.0
-#: Samples of the hardware that the first look takes.
-_SAMPLES = 600
+#: Samples of the hardware that the first look takes; and a later one, of a file that was thinned meanwhile.
+_SAMPLES, _AGAIN = 600, 8
 #: Between two looks the older part of a long log is read for so many seconds, and then not for so many.
 _FILL, _REST = 0.02, 0.1
 
@@ -71,6 +71,7 @@ class RunReader:
         self._curves = CurvesReader(folder)
         self._others: dict[Path, CurvesReader] = {}
         self._closer: tuple[float, float] | None = None
+        self._new_hardware = MetricsReader(folder / files.HARDWARE, last=_AGAIN)
         self._hardware_until = 0.0
         self._last: Status | None = None
 
@@ -134,14 +135,16 @@ class RunReader:
     def _read_hardware(self, found: Status) -> list[dict[str, Any]]:
         if self._hardware_until and not found.alive:
             return []
-        # At first as much as the history shows, of the older part every fifth.
-        lines = last_lines(self._folder / files.HARDWARE, 8 if self._hardware_until else _SAMPLES)
-        lines = [*lines[:-20:5], *lines[-20:]]
-        samples = parse_lines(line.encode() for line in lines)
+        samples = self._new_hardware.read() if self._hardware_until else self._past_hardware()
         new = [sample for sample in samples if (number(sample.get("time")) or 0.0) > self._hardware_until]
         if new:
             self._hardware_until = number(new[-1]["time"]) or 0.0
         return new
+
+    def _past_hardware(self) -> list[dict[str, Any]]:
+        # As much as the history shows, of the older part every fifth.
+        lines = last_lines(self._folder / files.HARDWARE, _SAMPLES)
+        return parse_lines(line.encode() for line in [*lines[:-20:5], *lines[-20:]])
 
     def _read_nodes(self, found: Status) -> dict[int, dict[str, Any]]:
         latest: dict[int, dict[str, Any]] = {}

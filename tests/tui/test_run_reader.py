@@ -2,6 +2,7 @@ import math
 import os
 import threading
 
+from tarot_tui.jobs.hardware import HardwareLog
 from tarot_tui.tui.run_reader import RunReader, Watcher
 
 
@@ -22,6 +23,21 @@ def test_each_look_hands_out_only_what_is_new(make_job):
     assert again.curves.of("loss").points[-1] == (3.0, 2.0)
     assert again.hardware == []
     assert reader.look().curves is again.curves
+
+
+def test_a_reading_of_the_machine_is_handed_out_once_also_when_the_file_is_thinned_meanwhile(make_job):
+    job = make_job()
+    job.status("running", 2)
+    for age in range(12_000, 0, -100):
+        job.hardware(age=age)
+    reader = RunReader(job.folder)
+    assert len(reader.look().hardware) == 20 + 100 // 5
+    job.hardware()
+    assert len(reader.look().hardware) == 1
+    HardwareLog(job.folder / "hardware.jsonl").thin(job.now + 100)
+    job.hardware()
+    assert len(reader.look().hardware) == 1
+    assert reader.look().hardware == []
 
 
 def test_missing_and_damaged_files_are_looked_at_without_a_word(make_job, tmp_path):
