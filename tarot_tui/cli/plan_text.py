@@ -121,7 +121,7 @@ def _samples(plan: Plan) -> str:
 
 
 def _checkpoints(recipe: Recipe, plan: Plan) -> str:
-    kept = min(len(plan.checkpoints), recipe.save_total_limit)
+    kept = min(len(plan.checkpoints), recipe.kept_checkpoints(measured=plan.held_out > 0))
     return _("{count}, every {every} steps and at the end; {kept} kept").format(
         count=len(plan.checkpoints), every=recipe.save_steps, kept=kept
     )

@@ -283,6 +283,13 @@ class Recipe(BaseModel):
         """``eval_steps`` in force: with every checkpoint unless it was given."""
         return self.eval_steps or self.save_steps
 
+    def kept_checkpoints(self, *, measured: bool) -> int:
+        """How many are kept at a time: ``save_total_limit``, but where a loss is measured the best beside the last.
+
+        Told to keep one alone, Trainer deletes the last at the end, also of a run that was stopped to go on later.
+        """
+        return max(self.save_total_limit, 2) if measured else self.save_total_limit
+
     @property
     def alpha(self) -> int:
         """``lora_alpha`` in force: twice the rank unless it was given."""

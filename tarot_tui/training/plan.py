@@ -124,7 +124,7 @@ def make_plan(project: Project, recipe: Recipe, folder: Path) -> Plan:
         positions=shape.positions,
         parameters=shape.parameters,
         trainable=trainable,
-        disk=_disk(folder, recipe, needed, len(times.checkpoints)),
+        disk=_disk(folder, recipe, needed, len(times.checkpoints), measured=bool(samples.evaluation)),
         free_disk=shutil.disk_usage(project.root).free,
     )
     lengths = [tokens(item) for item in drawn]
@@ -182,10 +182,10 @@ def plan_in_child(project: Project, recipe: Recipe, say: Callable[[str], None] =
     return from_dict(child.ask("tarot_tui.training.plan", request, failed, say))
 
 
-def _disk(folder: Path, recipe: Recipe, needed: memory.Memory, checkpoints: int) -> int:
+def _disk(folder: Path, recipe: Recipe, needed: memory.Memory, checkpoints: int, *, measured: bool) -> int:
     """Bytes: each checkpoint holds what is learned and the optimiser, the run itself what is learned; and the tokenizer."""
     # Trainer writes a new checkpoint before it deletes the oldest.
-    kept = min(checkpoints, recipe.save_total_limit + 1)
+    kept = min(checkpoints, recipe.kept_checkpoints(measured=measured) + 1)
     tokenizer = sum(path.stat().st_size for path in folder.glob("tokenizer*"))
     return kept * (needed.trainable + needed.optimizer + tokenizer) + needed.trainable + tokenizer
 

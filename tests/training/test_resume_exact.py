@@ -16,8 +16,8 @@ from tarot_tui.training.plan import plan_in_child
 VARIANTS = {
     # Random numbers within a step, and twice where the forward pass is made twice.
     "dropout": {"lora_dropout": 0.3, "gradient_checkpointing": True},
-    # Readings of the loss that span a stop, and measuring in between.
-    "seldom logged": {"logging_steps": 4, "val_size": 2, "save_steps": 3},
+    # Readings of the loss that span a stop, and measuring in between: what is stopped then is not the best, and kept.
+    "seldom logged": {"logging_steps": 4, "val_size": 2, "save_steps": 2, "save_total_limit": 1},
     # An epoch that ends in the middle of an accumulation, and an optimiser with a state of another shape.
     "odd epochs": {"gradient_accumulation_steps": 3, "optim": "adafactor", "lr_scheduler_type": "linear", "warmup_ratio": 0.4},
     "8 bits": {"quantization_bit": 8, "lora_dropout": 0.1},

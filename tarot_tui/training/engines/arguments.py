@@ -24,7 +24,7 @@ def arguments(
     """The recipe in Trainer's words, for so many samples."""
     same = ("num_train_epochs", "max_steps", "per_device_train_batch_size", "gradient_accumulation_steps",
             "learning_rate", "lr_scheduler_type", "weight_decay", "max_grad_norm", "optim", "seed",
-            "logging_steps", "save_steps", "save_total_limit", "gradient_checkpointing",
+            "logging_steps", "save_steps", "gradient_checkpointing",
             "adam_beta1", "adam_beta2", "adam_epsilon")  # fmt: skip
     home = folder.absolute()
     return TrainingArguments(
@@ -37,6 +37,7 @@ def arguments(
         eval_steps=recipe.measuring_steps if measure else None,
         prediction_loss_only=True,
         save_strategy="steps",
+        save_total_limit=recipe.kept_checkpoints(measured=measure),
         # On the CPU the base itself is in bf16, and beside LoRA's own matrices nothing needs casting.
         bf16=precision == "bf16" and not recipe.pure_bf16 and (not cpu or learns_outside_lora(recipe)),
         fp16=precision == "fp16",

@@ -112,6 +112,7 @@ def _measuring(recipe: Recipe, args: dict[str, Any]) -> dict[str, Any]:
         "eval_dataset": ",".join(recipe.eval_dataset) or "held_out",
         "eval_strategy": "steps",
         "eval_steps": args.get("eval_steps", recipe.save_steps),
+        "save_total_limit": recipe.kept_checkpoints(measured=True),
         "per_device_eval_batch_size": args.get(
             "per_device_eval_batch_size", recipe.per_device_train_batch_size
         ),
