@@ -4,9 +4,9 @@ import pytest
 
 from tarot_tui.tui.hints import hints
 from tarot_tui.tui.machine import STRIDE, History, Machine, checked
+from tarot_tui.tui.spans import width_of
 from tarot_tui.tui.widgets.gpu_lines import row, spark
 from tarot_tui.tui.widgets.hardware import HardwarePanel
-from tarot_tui.tui.widgets.lines import width_of
 
 OURS = {"pid": 1, "user": "ann", "job": "run"}
 THEIRS = {"pid": 4321, "user": "bob", "mem": 7}

@@ -2,8 +2,8 @@ import pytest
 from rich.cells import cell_len
 
 from tarot_tui.tui.machine import Machine, checked
+from tarot_tui.tui.spans import bar, chop_words, fit, flow, spread, width_of
 from tarot_tui.tui.widgets.hardware import HardwarePanel
-from tarot_tui.tui.widgets.lines import bar, chop_words, fit, flow, spread, width_of
 
 GPU = {"index": 0, "name": "NVIDIA H100 80GB HBM3", "util": 97, "mem_used": 60e9, "mem_total": 85.9e9}
 GPU |= {"temp": 61, "power": 412.0}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tarot_tui.tui.widgets.lines import Lines, Runs, spread
+from tarot_tui.tui.spans import Runs, spread
+from tarot_tui.tui.widgets.lines import Lines
 
 
 class Caption(Lines):

@@ -11,10 +11,10 @@ from textual.message import Message
 
 from tarot_tui.locale import _
 from tarot_tui.tui.run_curves import METRICS, SMOOTH, Curves, Metric
+from tarot_tui.tui.spans import Runs, fit
 from tarot_tui.tui.widgets.braille import Raster
 from tarot_tui.tui.widgets.chart_look import ChartLines, colours_of
 from tarot_tui.tui.widgets.frame import Frame, fitted
-from tarot_tui.tui.widgets.lines import Runs, fit
 from tarot_tui.tui.widgets.plot import LABEL_WIDTH, Flag, Layer, lines, plot_size
 from tarot_tui.tui.widgets.series import Curve
 from tarot_tui.tui.widgets.window import Window

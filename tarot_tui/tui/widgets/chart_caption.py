@@ -6,9 +6,9 @@ from rich.cells import cell_len
 
 from tarot_tui.locale import _
 from tarot_tui.text import one_line
+from tarot_tui.tui.spans import Runs, spread, width_of
 from tarot_tui.tui.widgets.chart import MARKS, RunChart
 from tarot_tui.tui.widgets.chart_look import ChartLines, colours_of
-from tarot_tui.tui.widgets.lines import Runs, spread, width_of
 
 
 class ChartCaption(ChartLines):

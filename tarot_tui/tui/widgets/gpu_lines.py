@@ -6,7 +6,7 @@ from tarot_tui.locale import N_, _
 from tarot_tui.text import duration, one_line
 from tarot_tui.tui.hints import NEARLY_FULL
 from tarot_tui.tui.machine import Gpu
-from tarot_tui.tui.widgets.lines import Runs, bar, fit, width_of
+from tarot_tui.tui.spans import Runs, bar, fit, width_of
 
 #: °C from which a data-centre GPU is warm, and from which it soon slows itself down.
 WARM, HOT = 75, 85

@@ -10,6 +10,7 @@ from tarot_tui.locale import _
 from tarot_tui.text import duration
 from tarot_tui.tui.hints import Hint, hints
 from tarot_tui.tui.machine import Machine
+from tarot_tui.tui.spans import Run, Runs, bar, chop_words, fit, flow
 from tarot_tui.tui.widgets.gpu_lines import (
     block,
     chip,
@@ -21,7 +22,7 @@ from tarot_tui.tui.widgets.gpu_lines import (
     row,
     short,
 )
-from tarot_tui.tui.widgets.lines import Lines, Run, Runs, bar, chop_words, fit, flow
+from tarot_tui.tui.widgets.lines import Lines
 from tarot_tui.tui.widgets.node_lines import glance, groups, node_lines
 
 #: Seconds without a new reading after which it is called old.

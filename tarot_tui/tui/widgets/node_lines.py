@@ -7,8 +7,8 @@ from dataclasses import replace
 from tarot_tui.locale import _
 from tarot_tui.text import duration
 from tarot_tui.tui.machine import Gpu, Machine
+from tarot_tui.tui.spans import Runs, fit
 from tarot_tui.tui.widgets.gpu_lines import HOT, WARM, cell, fullness, gigabytes
-from tarot_tui.tui.widgets.lines import Runs, fit
 
 #: GPUs of one machine that share a line.
 EIGHT = 8

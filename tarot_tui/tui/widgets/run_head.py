@@ -11,7 +11,8 @@ from tarot_tui.locale import _
 from tarot_tui.text import duration, one_line, size
 from tarot_tui.tui.run_curves import number
 from tarot_tui.tui.run_reader import Look
-from tarot_tui.tui.widgets.lines import Lines, Runs, bar, chop_words, fit, flow, spread, width_of
+from tarot_tui.tui.spans import Runs, bar, chop_words, fit, flow, spread, width_of
+from tarot_tui.tui.widgets.lines import Lines
 
 _ROLES = {"finished": "good", "running": "good", "failed": "bad", "lost": "bad"}
 #: Lines that a reason may take.

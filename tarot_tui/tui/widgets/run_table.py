@@ -17,7 +17,8 @@ from tarot_tui.jobs.listing import done, loss_of, time_of
 from tarot_tui.jobs.snapshot import Snapshot
 from tarot_tui.locale import _
 from tarot_tui.text import one_line
-from tarot_tui.tui.widgets.lines import Lines, Runs, bar, fit, width_of
+from tarot_tui.tui.spans import Runs, bar, fit, width_of
+from tarot_tui.tui.widgets.lines import Lines
 
 _ROLES = {"finished": "good", "running": "good", "failed": "bad", "lost": "bad", "queued": "label"}
 #: Cells of the progress bar, where there is room for one.
