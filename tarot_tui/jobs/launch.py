@@ -22,9 +22,13 @@ from tarot_tui.jobs.worker import VARIABLE
 from tarot_tui.locale import _, language
 from tarot_tui.text import one_line
 
-#: Exit code with which a supervisor says that another one has the folder.
+#: Exit code with which a supervisor says that another one has, or had, the folder.
 BUSY = 3
 _HANDSHAKE_SECONDS = 60
+
+
+class Busy(Refused):
+    """Somebody else has started the job."""
 
 
 def start(folder: Path) -> Status:
@@ -32,18 +36,19 @@ def start(folder: Path) -> Status:
     and the worker runs.
 
     A worker that still runs without a supervisor is adopted; otherwise a new attempt begins.
-    Raises BadInput for a broken ``job.yaml``, Refused when the job is already running or may only be read, TarotError
-    when the supervisor does not come up.
+    Raises BadInput for a broken ``job.yaml``, Busy when the job is already running, Refused when it may only be read,
+    TarotError when the supervisor does not come up.
     """
     folder = folder.absolute()
     read_spec(folder)
+    seen = status.read(folder).attempt
     refuse_if_running(folder)
     with refused_to_readers(folder):
         log = os.open(folder / files.SUPERVISOR_LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         # -P: started inside the job folder, Python must not import what happens to lie there.
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "tarot_tui.jobs.supervisor", str(folder)],
+            [sys.executable, "-P", "-m", "tarot_tui.jobs.supervisor", str(folder), str(seen)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -66,7 +71,7 @@ def start(folder: Path) -> Status:
             )
         ) from None
     if code == BUSY:
-        raise Refused(_already_running(folder))
+        raise Busy(_already_running(folder))
     if code:
         said = last_lines(folder / files.SUPERVISOR_LOG, 1)
         raise TarotError(
@@ -80,10 +85,10 @@ def start(folder: Path) -> Status:
 
 
 def refuse_if_running(folder: Path) -> None:
-    """Raise Refused when a supervisor holds the job, or its worker goes on alone where we cannot take it over."""
+    """Raise Busy when a supervisor holds the job, Refused when its worker goes on alone where we cannot take it over."""
     found = status.read(folder)
     if found.alive and found.supervised:
-        raise Refused(_already_running(folder))
+        raise Busy(_already_running(folder))
     if found.alive and found.worker and is_alive(found.worker) is None:
         raise Refused(
             _("{job} goes on at {host} without its supervisor: resume it there, or stop it first.").format(

@@ -1,7 +1,7 @@
 """One process per running job: it starts the worker, writes down how it is, carries out requests, judges the end.
 
-``python -m tarot_tui.jobs.supervisor FOLDER``, called by :func:`tarot_tui.jobs.launch.start`. It lives in the job
-folder (also when that is moved), knows nothing of what it runs, and its death leaves the worker running.
+``python -m tarot_tui.jobs.supervisor FOLDER ATTEMPT``, called by :func:`tarot_tui.jobs.launch.start`. It lives in the
+job folder (also when that is moved), knows nothing of what it runs, and its death leaves the worker running.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _LOG_LINES = 400
 #: Seconds to go on trying to write the last word while the disk is full.
 _LAST_WORD_SECONDS = 120
 #: Seconds that a supervisor may take from its last word to its end.
-_LETTING_GO = 3.0
+_LETTING_GO = 30.0
 
 #: The cause of a stop that the machine or its batch system asked for, and nobody else.
 TOLD_TO_END = "told_to_end"
@@ -86,6 +86,7 @@ class Supervisor:
 
     def _bring_up(self) -> None:
         """Start the worker unless there is one, and say that it runs; or that it cannot be started."""
+        self._machine.look()
         try:
             self._worker = self._worker or self._launch()
         except OSError as error:
@@ -322,12 +323,13 @@ class Supervisor:
             (_FOLDER / files.request_file(verb)).unlink(missing_ok=True)
 
     def _set(self, changed: status.Status) -> None:
-        """Enter a state: on the disk for good, and among the events. Raises OSError."""
+        """Enter a state: among the events, and on the disk for good. Raises OSError."""
         self._status = changed
-        self._write(durable=True)
+        # The status comes last: whoever reads in it that the job is over finds its story whole.
         files.append_event(
             _FOLDER, "state", state=changed.state, attempt=changed.attempt, reason=changed.reason
         )
+        self._write(durable=True)
 
     def _write(self, *, durable: bool = False) -> None:
         self._status = dataclasses.replace(self._status, heartbeat=time.time(), beat=time.monotonic())
@@ -337,14 +339,19 @@ class Supervisor:
         self._written = time.monotonic()
 
 
-def _take() -> int | None:
-    """The job's lock; None when another supervisor has it. One that has said its last word is about to let go."""
+def _take(seen: int | None) -> int | None:
+    """The job's lock; None when another supervisor has it, or has had it since its launcher saw the attempt ``seen``."""
     deadline = time.monotonic() + _LETTING_GO
     while (handle := lock(_FOLDER / files.LOCK)) is None:
+        # One that has said its last word is about to let go.
         if status.read(_FOLDER).alive or time.monotonic() > deadline:
             return None
         time.sleep(0.05)
-    return handle
+    # Whoever was quicker may have seen the job to its end while we came up.
+    if seen in (None, status.read(_FOLDER).attempt):
+        return handle
+    unlock(handle)
+    return None
 
 
 def _note(sentence: str) -> None:
@@ -358,10 +365,10 @@ def _more(now: int | None, before: int | None) -> int | None:
 
 
 def main(argv: list[str]) -> int:
-    """Supervise the job folder ``argv[0]`` out of sight; returns 0 when its worker was seen to its end."""
+    """Supervise the job folder ``argv[0]``, last seen in attempt ``argv[1]``; 0 when its worker was seen to its end."""
     place = Path(argv[0]).absolute()
     launcher = detach()
-    return _supervise(place, launcher.tell)
+    return _supervise(place, launcher.tell, seen=int(argv[1]))
 
 
 def stay(place: Path) -> int:
@@ -370,9 +377,9 @@ def stay(place: Path) -> int:
     return _supervise(place.absolute(), lambda code: None)
 
 
-def _supervise(place: Path, tell: Callable[[int], None]) -> int:
+def _supervise(place: Path, tell: Callable[[int], None], seen: int | None = None) -> int:
     os.chdir(place)
-    handle = _take()
+    handle = _take(seen)
     if handle is None:
         tell(BUSY)
         return BUSY

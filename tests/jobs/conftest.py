@@ -16,18 +16,21 @@ from tarot_tui.jobs import launch, spec, status
 from tarot_tui.jobs.identity import Identity, is_alive
 from tarot_tui.project import Project, create
 
-#: Counts to 40, twenty steps a second, and stops when asked.
+#: Counts to 40, and stops when asked. It does not go beyond 20 before it may, so that it never ends under a slow test.
 COUNTER = """
-import sys, time
+import os, sys, time
 from tarot_tui.jobs import worker
 total = 40
 for step in range(1, total + 1):
+    while not worker.stop_requested() and step > 20 and not os.path.exists("may-finish"):
+        worker.flush()
+        time.sleep(0.02)
     if worker.stop_requested():
         worker.result("stopped", step=step)
         sys.exit()
-    worker.progress(step, total, what="counting")
     print("step", step)
-    time.sleep(0.05)
+    worker.progress(step, total, what="counting")
+    time.sleep(0.02)
 worker.result("finished")
 """
 
@@ -66,6 +69,12 @@ def started(job) -> Callable[..., Path]:
 
 
 @pytest.fixture
+def let_finish() -> Callable[[Path], None]:
+    """Lets the job that counts go on to its end."""
+    return lambda folder: (folder / "may-finish").touch()
+
+
+@pytest.fixture
 def wait_until() -> Callable[..., object]:
     """Waits for a condition and gives what it gave; fails when it does not come true."""
     return _wait_until
@@ -75,7 +84,7 @@ def wait_until() -> Callable[..., object]:
 def ended() -> Callable[..., status.Status]:
     """Waits until nothing of a job is alive and gives its status."""
 
-    def wait(folder: Path, seconds: float = 20) -> status.Status:
+    def wait(folder: Path, seconds: float = 60) -> status.Status:
         _wait_until(lambda: not status.read(folder).alive, seconds)
         return status.read(folder)
 
@@ -93,7 +102,7 @@ def kill() -> Callable[[Identity], None]:
     return now
 
 
-def _wait_until(condition: Callable[[], object], seconds: float = 20) -> object:
+def _wait_until(condition: Callable[[], object], seconds: float = 60) -> object:
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         if time.monotonic() > deadline:

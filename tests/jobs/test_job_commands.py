@@ -58,12 +58,13 @@ def test_watch_once_is_plain_and_whole(call, started, wait_until):
     assert (found["state"], found["total"], found["metrics"]["loss"]) == ("running", 40, 0.5)
 
 
-def test_stop_and_resume(call, started, wait_until):
+def test_stop_and_resume(call, started, wait_until, let_finish):
     folder = started()
     wait_until(lambda: status.read(folder).step)
     code, text, _ = call("stop", "-1", "--wait")
     assert code == 0
     assert "saves a checkpoint" in text and f"{folder.name} is stopped." in text
+    let_finish(folder)
     code, text, _ = call("resume", "--follow")
     assert code == 0
     assert "step 40\n" in text and text.endswith(f"{folder.name} is finished.\n")

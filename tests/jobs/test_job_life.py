@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -106,8 +107,8 @@ def test_what_the_launcher_had_open_stays_with_the_launcher(job, tmp_path):
         launch.start(folder)
     found = status.read(folder)
     for pid in (found.supervisor.pid, found.worker.pid):
-        opened = {os.readlink(entry.path) for entry in os.scandir(f"/proc/{pid}/fd")}
-        assert str(tmp_path / "open-in-the-launcher") not in opened
+        opened = _opened(pid)
+        assert os.devnull in opened and str(tmp_path / "open-in-the-launcher") not in opened
         assert not any(name.startswith(("socket:", "/dev/pts", "/dev/tty")) for name in opened)
 
 
@@ -173,10 +174,10 @@ time.sleep(100)
     folder = started(code, stop_grace=0.4, term_grace=0.4)
     wait_until(lambda: last_lines(folder / files.LOG, 1) == ["deaf"])
     control.request(folder, "stop")
-    found = wait_until(lambda: (now := status.read(folder)).state == "stopping" and now)
-    assert "by force" in found.reason
     found = ended(folder)
     assert (found.state, found.cause, found.signal) == ("stopped", "forced", signal.SIGKILL)
+    told = [row["reason"] for row in _events(folder) if row.get("state") == "stopping"]
+    assert "by force" in told[0]
 
 
 def test_kill_ends_at_once_without_saving_a_worker_that_saves_on_sigterm(started, ended, wait_until):
@@ -241,7 +242,7 @@ def test_an_unsupervised_worker_can_be_killed(started, kill, ended):
     assert ended(folder).state == "lost"
 
 
-def test_resume_takes_an_unsupervised_worker_under_supervision(started, kill, ended):
+def test_resume_takes_an_unsupervised_worker_under_supervision(started, kill, ended, let_finish):
     folder = started(total=None)
     before = status.read(folder)
     kill(before.supervisor)
@@ -249,6 +250,7 @@ def test_resume_takes_an_unsupervised_worker_under_supervision(started, kill, en
     assert (after.state, after.supervised, after.attempt) == ("running", True, 1)
     assert after.worker == before.worker
     assert after.supervisor != before.supervisor
+    let_finish(folder)
     found = ended(folder)
     assert (found.state, found.step, found.exit_code) == ("finished", 40, None)
     assert last_lines(folder / files.LOG, 100).count("step 1") == 1
@@ -313,6 +315,16 @@ def test_there_is_never_a_second_supervisor(job):
     assert len([row for row in _events(folder) if row["kind"] == "worker"]) == 1
     with pytest.raises(Refused, match="already running"):
         control.resume(folder)
+
+
+def test_who_is_slow_to_come_up_does_not_begin_anew_what_another_has_finished_meanwhile(started, ended):
+    folder = started("from tarot_tui.jobs import worker\nworker.result('finished')")
+    ended(folder)
+    # As a launcher that saw the job before its first attempt.
+    late = subprocess.run([sys.executable, "-m", "tarot_tui.jobs.supervisor", str(folder), "0"])
+    assert late.returncode == launch.BUSY
+    found = status.read(folder)
+    assert (found.state, found.attempt) == ("finished", 1)
 
 
 def test_a_finished_job_is_not_resumed(started, ended):
@@ -380,6 +392,14 @@ def _events(folder):
     from tarot_tui.jobs.metrics import MetricsReader
 
     return MetricsReader(folder / files.EVENTS).read()
+
+
+def _opened(pid):
+    found = set()
+    for entry in os.scandir(f"/proc/{pid}/fd"):
+        with suppress(FileNotFoundError):  # closed meanwhile
+            found.add(os.readlink(entry.path))
+    return found
 
 
 def _proc_status(pid):

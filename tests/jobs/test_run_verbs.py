@@ -131,7 +131,7 @@ def test_following_begins_where_the_last_lines_do(tmp_path, text, count):
     assert shown == log.last_lines(path, count)
 
 
-def test_readers_of_a_job_that_is_started_at_that_moment_never_see_nonsense(job, ended):
+def test_readers_of_a_job_that_is_started_at_that_moment_never_see_nonsense(job, ended, let_finish):
     from tarot_tui.jobs.snapshot import snapshot
 
     folder, seen, over = job(), [], threading.Event()
@@ -143,6 +143,7 @@ def test_readers_of_a_job_that_is_started_at_that_moment_never_see_nonsense(job,
     readers = [threading.Thread(target=read) for _ in range(4)]
     for reader in readers:
         reader.start()
+    let_finish(folder)
     launch.start(folder)
     ended(folder)
     over.set()
