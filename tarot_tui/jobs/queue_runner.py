@@ -29,9 +29,8 @@ def run_queue(project: Project) -> None:
             drop_started(project)
         if not any(not entry.problem for entry in queue.entries(project)):
             return
-        if entry := next_to_start(project):
-            _record(project, entry.job, _start(project, entry))
-        else:
+        entry = next_to_start(project)
+        if not entry or not _started(project, entry):
             time.sleep(_SECONDS_BETWEEN_LOOKS)
         _reap()
 
@@ -65,8 +64,17 @@ def _still_waits(project: Project, entry: Entry) -> bool:
     return not found.alive and found.state != "finished" and found.attempt <= entry.attempt
 
 
+def _started(project: Project, entry: Entry) -> bool:
+    """Start one job and write down how that went; false when somebody else is just starting it, whom to wait for."""
+    try:
+        _record(project, entry.job, _start(project, entry))
+    except launch.Busy:
+        return False
+    return True
+
+
 def _start(project: Project, entry: Entry) -> str:
-    """Start one job on GPUs that are free now; why that failed, or nothing."""
+    """Start one job on GPUs that are free now; why that failed, or nothing. Raises :class:`.launch.Busy`."""
     folder = project.jobs / entry.job
     try:
         if entry.gpus:
@@ -74,6 +82,8 @@ def _start(project: Project, entry: Entry) -> str:
             chosen = ",".join(gpus.free(project, entry.gpus) or [])
             rewrite(folder, env={**(read_spec(folder).get("env") or {}), "CUDA_VISIBLE_DEVICES": chosen})
         launch.start(folder)
+    except launch.Busy:
+        raise
     except (TarotError, OSError) as error:
         return str(error)
     print(time.strftime("%F %T"), entry.job, flush=True)

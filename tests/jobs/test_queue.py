@@ -11,7 +11,7 @@ import pytest
 
 from tarot_tui.cli import main
 from tarot_tui.errors import BadInput, Refused
-from tarot_tui.jobs import gpus, hardware, queue, queue_runner, spec, status
+from tarot_tui.jobs import gpus, hardware, launch, queue, queue_runner, spec, status
 from tarot_tui.jobs.queue import Entry
 
 #: Says when it ran, and never beside another: the file is there while one works.
@@ -71,7 +71,7 @@ def test_a_run_waits_for_the_one_it_needs_and_not_for_one_that_failed(waiting, p
     _until(lambda: [entry.job for entry in queue.entries(project)] == [late.name])
     assert "failed" in queue.not_ready(project, queue.entries(project)[0])
     queue.take_out(project, late.name)
-    runner.join(10)
+    runner.join(60)
     assert not runner.is_alive() and status.read(late).state == "queued"
 
 
@@ -91,13 +91,33 @@ def test_the_queue_outlives_its_runner_and_no_run_is_started_twice(waiting, proj
     assert [status.read(folder).attempt for folder in folders] == [1] * len(slugs)
 
 
-def test_a_stopped_run_is_resumed_by_the_queue(started, ended, project, wait_until):
+def test_a_run_that_is_just_being_started_is_waited_for(waiting, project, monkeypatch):
+    folders = [waiting(slug) for slug in "ab"]
+    tried = []
+
+    def start(folder):
+        # A runner that was killed meanwhile still got it going.
+        tried.append(folder)
+        begun = launch_start(folder)
+        if len(tried) == 1:
+            raise launch.Busy("busy")
+        return begun
+
+    launch_start = launch.start
+    monkeypatch.setattr(launch, "start", start)
+    queue_runner.run_queue(project)
+    _wait_for_all(project)
+    assert tried == folders and order(project) == ["a", "b"]
+
+
+def test_a_stopped_run_is_resumed_by_the_queue(started, ended, project, wait_until, let_finish):
     from tarot_tui.jobs import control
 
     folder = started()
     wait_until(lambda: (status.read(folder).step or 0) > 1)
     control.request(folder, "stop")
     assert ended(folder).state == "stopped"
+    let_finish(folder)
     queue.add(project, folder)
     queue_runner.run_queue(project)
     assert ended(folder).state == "finished" and status.read(folder).attempt == 2
@@ -181,7 +201,7 @@ def test_a_gpu_is_free_when_neither_memory_nor_a_process_is_on_it(machine, proje
 
 
 def test_a_gpu_of_a_run_that_has_not_touched_it_yet_counts_as_taken(machine, project, started):
-    started("import time; time.sleep(5)", env={"CUDA_VISIBLE_DEVICES": "1"})
+    started("import time; time.sleep(600)", env={"CUDA_VISIBLE_DEVICES": "1"})
     machine((0.0, 0), (0.0, 0), (0.0, 0))
     assert gpus.free(project, 2) == ["0", "2"]
 
@@ -237,7 +257,7 @@ def _wait_for_all(project) -> None:
     )
 
 
-def _until(condition, seconds: float = 30) -> None:
+def _until(condition, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
