@@ -37,18 +37,21 @@ class Machine:
         if not self._first:
             (self._shared / files.request_file(verb)).write_text(why)
 
-    def left_alone(self) -> bool:
-        """Whether the job ended on the first machine while ours goes on, which nobody else would see."""
+    def look(self) -> None:
+        """See how the first machine is: before our worker starts, lest its first attempt be over unseen, and ever again."""
         if self._first:
-            return False
+            return
         found = status.read(self._shared)
         if found.alive:
             self._seen_alive, self._ended_at = True, None
             self._attempt = self._attempt or found.attempt
         elif self._seen_alive:
             self._ended_at = self._ended_at or time.monotonic()
-            return time.monotonic() - self._ended_at > _LEFT_ALONE
-        return False
+
+    def left_alone(self) -> bool:
+        """Whether the job ended on the first machine while ours goes on, which nobody else would see."""
+        self.look()
+        return self._ended_at is not None and time.monotonic() - self._ended_at > _LEFT_ALONE
 
     def verdict(self, ours: Verdict) -> Verdict:
         """Our verdict, or the first machine's where ours is but its consequence."""

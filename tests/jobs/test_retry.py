@@ -22,6 +22,13 @@ if size > 2:
     sys.exit(1)
 worker.result("finished", size=size)
 """
+#: Waits for a file in the job folder.
+WAIT = """
+def wait(name):
+    import time
+    while not (folder / name).exists():
+        time.sleep(0.02)
+"""
 SIZES = [
     {"causes": ["cuda_oom"], "changes": {"size": 4}, "what": "Going on with 4.", "begun": True},
     {"causes": ["host_oom"], "changes": {"size": 3}, "what": "Going on with 3."},
@@ -87,18 +94,20 @@ sys.exit("torch.OutOfMemoryError: CUDA out of memory.")
 
 
 def test_another_machine_takes_part_in_the_new_attempt_by_itself(started, ended):
-    # It waits until its machine's processes are there, and falls when the first machine's do.
-    first = HUNGRY.replace("if size > 2:", "import time; time.sleep(1)\nif size > 2:")
+    # The first machine's waits until the other's is there, which falls when the first has.
+    first = HUNGRY.replace("if size > 2:", f"{WAIT}wait(f'other-{{size}}')\nif size > 2:")
+    first = first.replace("    sys.exit(1)", "    (folder / 'fallen').touch()\n    sys.exit(1)")
     folder = started(first, "begun", retries=SIZES[2:], request={"size": 4})
-    code = """
-import sys, time
+    code = f"""
+import sys
 from tarot_tui.jobs import worker
 from tarot_tui.jobs.retry import in_force
 from tarot_tui.jobs.spec import read_spec
 folder = worker.job_dir()
 size = in_force(folder, read_spec(folder)["request"])["size"]
-(folder / f"other-{size}").touch()
-time.sleep(1.5)
+{WAIT}
+(folder / f"other-{{size}}").touch()
+wait("fallen" if size > 2 else "result.json")
 if size > 2:
     sys.exit("RuntimeError: Connection closed by peer [127.0.0.1]:1")
 """
