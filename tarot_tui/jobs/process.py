@@ -122,6 +122,7 @@ class Worker:
                     process.kill()
             time.sleep(0.05)
             self._reap()
+        self._reap()  # the last may have died after the last look
         return [f"{name} ({pid})" for pid, name in killed.items()]
 
     def _reap(self) -> None:
