@@ -40,12 +40,13 @@ def training(project: Project) -> Iterator[Callable[..., Path]]:
         seconds: float = 0.02,
         every: int = 5,
         size: int = 64,
+        hold: int = 0,
         *,
         within: Project | None = None,
         start: bool = True,
         **keys,
     ) -> Path:
-        argv = ["{python}", str(_PROGRAM), steps, seconds, every, size]
+        argv = ["{python}", str(_PROGRAM), steps, seconds, every, size, hold]
         folder = spec.create(within or project, "train", f"run-{len(made)}", argv, {}, total=steps, **keys)
         made.append(folder)
         if start:
@@ -55,6 +56,12 @@ def training(project: Project) -> Iterator[Callable[..., Path]]:
     yield make
     for folder in made:
         kill_everything(folder)
+
+
+@pytest.fixture
+def release(stand_in: ModuleType) -> Callable[[Path], None]:
+    """Lets a job go on that holds at some step."""
+    return lambda folder: (folder / stand_in.GO_ON).touch()
 
 
 @pytest.fixture

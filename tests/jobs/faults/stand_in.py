@@ -1,4 +1,7 @@
-"""A worker that behaves as a training does, and in a second: ``stand_in.py STEPS SECONDS_A_STEP SAVE_STEPS [BYTES]``.
+"""A worker that behaves as a training does, and in a second: ``stand_in.py STEPS SECONDS_A_STEP SAVE_STEPS BYTES HOLD``.
+
+It holds after step ``HOLD`` until it is asked to stop or the file ``go-on`` is there, so that nothing that a test wants to
+find under way is over before a slow machine gets there. 0: nowhere.
 
 What it "learns" depends on every step before, so its losses are those of an uninterrupted run only if each checkpoint
 was taken up exactly. Checkpoints are written as Trainer does it: file by file, what proves them whole at the end.
@@ -20,6 +23,7 @@ from tarot_tui.jobs.metrics import MetricsReader
 from tarot_tui.project import write_text
 
 SIGN_OF_TWO = "two-workers"
+GO_ON = "go-on"
 
 
 def learn(weights: int, step: int) -> int:
@@ -75,7 +79,13 @@ def _be_alone() -> None:
         raise
 
 
-def main(steps: int, seconds: float, every: int, size: int = 64) -> None:
+def _hold() -> None:
+    worker.flush()
+    while not (Path(GO_ON).exists() or worker.stop_requested()):
+        time.sleep(0.02)
+
+
+def main(steps: int, seconds: float, every: int, size: int, hold: int) -> None:
     """Work from the last complete checkpoint to the end, or until asked to stop."""
     worker.stop_on_sigterm()
     os.chdir(worker.job_dir())
@@ -91,6 +101,8 @@ def main(steps: int, seconds: float, every: int, size: int = 64) -> None:
         files.append_json(metrics, line)
         worker.progress(step, steps)
         print("step", step, flush=True)
+        if step == hold:
+            _hold()
         stop = worker.stop_requested() and step < steps
         if stop or worker.save_requested() or step % every == 0:
             save(step, weights, size)

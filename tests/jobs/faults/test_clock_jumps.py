@@ -46,19 +46,20 @@ def set_clock(tmp_path, monkeypatch):
 def test_a_run_goes_on_through_a_jump_and_nobody_calls_it_lost(
     training, set_clock, wait_until, ended, points, stand_in, jump
 ):
-    folder = training(100)
-    wait_until(lambda: len(points(folder)) > 7)
-    before = status.read(folder)
+    folder = training(10_000)
+    before = wait_until(lambda: (now := status.read(folder)).step and now)
     set_clock(jump)
     found = wait_until(lambda: (now := status.read(folder)).step != before.step and now)
     assert abs(found.heartbeat - before.heartbeat) > DAY / 2, "the clock did not jump"
     assert (found.state, found.reason) == ("running", "")
     assert found.pace.time >= found.pace.first_time
     set_clock(0)
-    assert ended(folder).state == "finished"
-    assert points(folder) == stand_in.curve(100)
-    events = MetricsReader(folder / files.EVENTS).read()
-    assert [row["state"] for row in events if row["kind"] == "state"] == ["starting", "running", "finished"]
+    wait_until(lambda: status.read(folder).step > found.step)
+    control.request(folder, "stop")
+    assert ended(folder).state == "stopped"
+    assert points(folder) == stand_in.curve(len(points(folder)))
+    states = [row["state"] for row in MetricsReader(folder / files.EVENTS).read() if row["kind"] == "state"]
+    assert states == ["starting", "running", "stopping", "stopped"]
 
 
 def test_a_jump_ahead_shortens_nobodys_time_to_save(job, set_clock, wait_until, ended):
