@@ -117,12 +117,12 @@ def test_a_run_that_was_aborted_in_good_order_is_stopped_until_it_goes_on(factor
 
 
 def test_a_plain_output_folder_is_read_from_its_checkpoints(tmp_path):
-    folder = tmp_path / "out"
+    folder, now = tmp_path / "out", time.time()
     for step, seconds_ago in ((100, 200), (200, 100)):
         (folder / f"checkpoint-{step}").mkdir(parents=True)
         path = folder / f"checkpoint-{step}" / "trainer_state.json"
         path.write_text(state(step, 500))
-        os.utime(path, (time.time() - seconds_ago,) * 2)
+        os.utime(path, (now - seconds_ago,) * 2)
     found = snapshot(folder)
     assert (found.status.state, found.status.step, found.status.total) == ("running", 200, 500)
     assert found.eta_seconds == pytest.approx(300, abs=3)

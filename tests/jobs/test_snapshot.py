@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import _thread
 import json
-import threading
 import time
 
 from tarot_tui.jobs import control, files, status
@@ -68,9 +67,8 @@ def test_following_hands_out_every_line_and_ends_with_the_job(started):
 
 
 def test_ctrl_c_ends_the_following_and_not_the_job(started):
-    folder = started("import time; time.sleep(60)")
-    threading.Timer(0.5, _thread.interrupt_main).start()
-    found = follow(folder, lambda line: None)
+    folder = started("import time; print('up', flush=True); time.sleep(600)")
+    found = follow(folder, lambda line: _thread.interrupt_main())
     assert found.alive
     assert status.read(folder).alive
     assert exit_code(found) == 130
