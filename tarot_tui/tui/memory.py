@@ -6,7 +6,6 @@ import ctypes
 import gc
 from contextlib import suppress
 
-
 #: Objects made and not dropped between two searches for garbage. Every look makes more than Python's 700, and drops them
 #: at the next one by itself: each search would be for nothing, and a tenth of what a look costs.
 _BETWEEN = 10_000
