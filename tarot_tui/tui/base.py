@@ -9,7 +9,6 @@ from pathlib import Path
 
 from rich.text import Text
 from textual.app import App, ReturnType
-from textual.binding import Binding
 from textual.widget import Widget
 from textual.widgets import OptionList
 
@@ -17,7 +16,7 @@ from tarot_tui import personal
 from tarot_tui.locale import _, language, speak
 from tarot_tui.project import cache_dir
 from tarot_tui.text import one_line
-from tarot_tui.tui import keymap, memory, theme
+from tarot_tui.tui import keymap, keys, memory, theme
 from tarot_tui.tui.driver import driver_class, redraw
 
 #: Seconds after which the start is surely over.
@@ -31,10 +30,7 @@ class TarotApp(App[ReturnType]):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (36, "-tall")]
     # Textual's own palette is animated, in English, and knows nothing of our tables.
     ENABLE_COMMAND_PALETTE = False
-    BINDINGS = [
-        Binding("ctrl+l", "redraw", show=False),
-        Binding("ctrl+p", "command_palette", show=False),
-    ]
+    BINDINGS = keys.bindings(keys.ANYWHERE)
 
     def __init__(self) -> None:
         super().__init__(driver_class=driver_class())

@@ -34,11 +34,12 @@ def path() -> Path:
 
 
 def tables() -> Mapping[str, tuple[Key, ...]]:
-    """Every table of every screen."""
-    from tarot_tui.tui import screens
+    """Every table of every screen, and of the widgets that have one."""
+    from tarot_tui.tui import screens, widgets
 
-    for found in pkgutil.iter_modules(screens.__path__):
-        importlib.import_module(f"{screens.__name__}.{found.name}")
+    for room in (screens, widgets):
+        for found in pkgutil.iter_modules(room.__path__):
+            importlib.import_module(f"{room.__name__}.{found.name}")
     return keys.TABLES
 
 
@@ -111,7 +112,7 @@ def _is_key(key: str) -> bool:
 def _collisions(keymap: dict[str, str]) -> list[str]:
     """Take out of ``keymap`` what would give one key two meanings on a screen; says what it was."""
     problems = []
-    steps = {"environment", "dataset", "parameters", "train", "export", "ollama", "chat"}
+    steps = {"environment", "dataset", "parameters", "train", "export", "ollama", "chat", "vote"}
     for name, table in keys.TABLES.items():
         together = [*table, *(keys.WIZARD if name in steps else ())]
         owners = [

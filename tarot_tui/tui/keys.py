@@ -11,10 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from textual.binding import Binding
 
 from tarot_tui.locale import N_
+
+if TYPE_CHECKING:
+    from textual.screen import Screen
+    from textual.widget import Widget
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,7 @@ class Key:
     key pressed; empty: a widget of the screen binds it, the table only tells of it.
     label, help: translatable, two words at most and one sentence.
     quiet: listed in the help only, not in the key line.
+    priority: acts before the field in focus may take the key for itself.
     name: what the user's keymap calls it within its table; the action's own name unless given.
     table: the table it belongs to, set by :func:`table`.
     """
@@ -36,6 +42,7 @@ class Key:
     label: str
     help: str
     quiet: bool = False
+    priority: bool = False
     name: str = ""
     table: str = ""
 
@@ -44,12 +51,24 @@ class Key:
         """``table.name``: by this the user's keymap names it. Empty for what cannot be given another key."""
         if not self.action or "{key}" in self.action or not self.table:
             return ""
-        return f"{self.table}.{self.name or self.action.partition('(')[0].removeprefix('app.')}"
+        return f"{self.table}.{self.name or self.verb.removeprefix('app.')}"
+
+    @property
+    def verb(self) -> str:
+        """The action without its parameters."""
+        return self.action.partition("(")[0]
 
     def bindings(self) -> list[Binding]:
         """The Textual bindings of this key."""
         return [
-            Binding(key, self.action.format(key=key), self.label, show=False, id=self.id or None)
+            Binding(
+                key,
+                self.action.format(key=key),
+                self.label,
+                show=False,
+                priority=self.priority,
+                id=self.id or None,
+            )
             for key in self.keys.split(",")
             if self.action
         ]
@@ -83,6 +102,17 @@ def table(name: str, *keys: Key) -> tuple[Key, ...]:
     return TABLES[name]
 
 
+def at_hand(screen: Screen[Any]) -> dict[Key, Widget]:
+    """The keys of the screen, of what has the focus, and of the logs in sight, each with the widget that answers it."""
+    found: dict[Key, Widget] = dict.fromkeys(getattr(screen, "key_table", ()), screen)
+    answered = {key.id: key for key in found if key.id}
+    seen = [screen.focused, *(view for view in screen.query("LogView") if view.region)]
+    for widget in filter(None, seen):
+        # The screen may list a key of its list's, in its own order.
+        found |= {answered.get(key.id, key): widget for key in getattr(widget, "KEYS", ())}
+    return found
+
+
 def bindings(table: Iterable[Key]) -> list[Binding]:
     """The bindings of a whole table, for a screen's ``BINDINGS``."""
     return [binding for key in table for binding in key.bindings()]
@@ -112,3 +142,22 @@ WIZARD: tuple[Key, ...] = table(
     Key("W", "W", "app.glossary", N_("words"), N_("Look a word up: what a LoRA, an epoch, a quantisation is."), quiet=True),
     Key("ctrl+l", "ctrl+l", "app.redraw", N_("redraw"), N_("Draw the whole screen again."), quiet=True),
 )  # fmt: skip
+
+#: Those of them that the app itself answers, so that no screen is without them.
+ANYWHERE = tuple(key for key in WIZARD if key.action in ("app.command_palette", "app.redraw"))
+
+#: What lists of every kind understand while they have the focus.
+LIST: tuple[Key, ...] = table(
+    "list",
+    Key("down,j", "↓ j", "move(1)", N_("down"), N_("List: the next one."), quiet=True, name="down"),
+    Key("up,k", "↑ k", "move(-1)", N_("up"), N_("List: the one before."), quiet=True, name="up"),
+    Key("pagedown,ctrl+d", "PgDn", "page(1)", N_("page down"), N_("List: down by a page."), quiet=True, name="page_down"),
+    Key("pageup,ctrl+u", "PgUp", "page(-1)", N_("page up"), N_("List: up by a page."), quiet=True, name="page_up"),
+    Key("home", "Home", "first", N_("first"), N_("List: the first one."), quiet=True),
+    Key("end,G", "End G", "last", N_("last"), N_("List: the last one."), quiet=True),
+)  # fmt: skip
+#: What can be ticked is ticked by this.
+TICK: tuple[Key, ...] = table(
+    "tick",
+    Key("space", "space", "toggle", N_("tick"), N_("List: tick it, or take the tick away."), quiet=True),
+)

@@ -23,3 +23,7 @@ KEYS: tuple[Key, ...] = table(
     Key("c", "c", "copy", N_("copy"), N_("Log: copy the lines in sight, also through SSH."), quiet=True),
     Key("x", "x", "save", N_("save"), N_("Log: save it (what the filter shows of it) as a text file."), quiet=True),
 )  # fmt: skip
+#: In the field for the words to look for.
+WORDS: tuple[Key, ...] = table(
+    "log_words", Key("escape", "esc", "leave", N_("back"), N_("Look for nothing."), quiet=True)
+)

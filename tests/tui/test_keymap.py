@@ -8,12 +8,17 @@ import pkgutil
 import tomllib
 
 import pytest
-from textual.screen import Screen
+from textual.dom import DOMNode
 
+from tarot_tui import tui
 from tarot_tui.cli import main
+from tarot_tui.jobs import spec
 from tarot_tui.project import create
-from tarot_tui.tui import keymap, keys, screens
+from tarot_tui.tui import keymap, keys, offers
 from tarot_tui.tui.app import WizardApp
+from tarot_tui.tui.watch_app import WatchApp
+from tarot_tui.tui.widgets.confirm import Confirm
+from tarot_tui.tui.widgets.run_table import RunTable
 
 
 @pytest.fixture
@@ -27,20 +32,71 @@ def mine():
     return write
 
 
-def test_every_binding_of_every_screen_comes_from_its_table():
-    tables = keymap.tables()
-    known = {key.id for table in tables.values() for key in table if key.id}
-    for found in pkgutil.iter_modules(screens.__path__):
-        module = importlib.import_module(f"tarot_tui.tui.screens.{found.name}")
-        for screen in vars(module).values():
-            if not (
-                inspect.isclass(screen)
-                and issubclass(screen, Screen)
-                and screen.__module__ == module.__name__
-            ):
-                continue
-            own = [binding for binding in vars(screen).get("BINDINGS", ()) if binding.id]
-            assert all(binding.id in known for binding in own), screen
+def classes():
+    """Every class of ours that Textual may ask for bindings."""
+    for found in pkgutil.walk_packages(tui.__path__, f"{tui.__name__}."):
+        module = importlib.import_module(found.name)
+        for one in vars(module).values():
+            if inspect.isclass(one) and issubclass(one, DOMNode) and one.__module__ == module.__name__:
+                yield one
+
+
+def test_no_screen_and_no_widget_binds_a_key_outside_the_tables():
+    declared = {
+        (binding.key, binding.action, binding.id)
+        for table in keymap.tables().values()
+        for key in table
+        for binding in key.bindings()
+    }
+    bound = 0
+    for one in classes():
+        for binding in vars(one).get("BINDINGS", ()):
+            assert (binding.key, binding.action, binding.id) in declared, (one, binding)
+            bound += 1
+        # Nor do they look at keys in another way.
+        handlers = [name for name in vars(one) if name.startswith("key_") and name != "key_table"]
+        handlers += [name for name in ("on_key", "_on_key", "handle_key") if name in vars(one)]
+        assert not handlers, (one, handlers)
+    assert bound > 150
+
+
+def test_what_is_bound_can_be_remapped_but_for_a_digit_that_is_a_number():
+    fixed = {key.keys for table in keymap.tables().values() for key in table if key.action and not key.id}
+    assert all(set(keys_) <= set("1234567890,") for keys_ in fixed)
+
+
+async def test_a_question_answers_to_keys_of_ones_own_and_says_so(tmp_path, mine, text_of):
+    mine('[confirm]\nyes = "j"\n')
+    answers = []
+    async with WizardApp(create(tmp_path / "deck")).run_test() as pilot:
+        pilot.app.push_screen(Confirm("Really?", "All is lost.", "Lose all"), answers.append)
+        await pilot.pause()
+        assert "Lose all (j)" in text_of(pilot.app) and "No (n)" in text_of(pilot.app)
+        await pilot.press("y")
+        await pilot.pause()
+        assert not answers
+        await pilot.press("j")
+        await pilot.pause()
+        assert answers == [True]
+
+
+async def test_a_list_answers_to_keys_of_ones_own_and_the_help_and_the_palette_say_so(tmp_path, mine, until):
+    mine('[list]\ndown = "x"\n')
+    project = create(tmp_path / "deck")
+    for name in ("1-first", "2-second"):
+        spec.create(project, "train", name, ["true"], {})
+    app = WatchApp(project, None)
+    async with app.run_test(size=(100, 40)) as pilot:
+        await until(pilot, "1-first")
+        before = app.screen.query_one(RunTable).current.folder
+        await pilot.press("j")
+        assert app.screen.query_one(RunTable).current.folder == before
+        await pilot.press("x")
+        assert app.screen.query_one(RunTable).current.folder != before
+        offered = {entry.note: entry.right for entry in offers.of_screen(app.screen)}
+        assert offered["List: the next one."] == "x"
+        await pilot.press("question_mark")
+        await until(pilot, "List: the next one.")
 
 
 def test_no_table_names_two_of_its_keys_alike():

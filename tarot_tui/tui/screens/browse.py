@@ -46,7 +46,7 @@ class BrowseScreen(ModalScreen[list[Path] | None]):
 
     AUTO_FOCUS = "Input"
     # First in line: the field that names are typed into would take the arrows for itself.
-    BINDINGS = [replace(binding, priority=True) for binding in bindings((*KEYS, *_MOVES))]
+    BINDINGS = bindings(replace(key, priority=True) for key in (*KEYS, *_MOVES))
     DEFAULT_CSS = """
     BrowseScreen { align: center middle; }
     BrowseScreen > Vertical {

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from textual.actions import SkipAction
-from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.message import Message
 from textual.widget import Widget
@@ -23,34 +21,30 @@ from tarot_tui.tui.speakers import Speakers
 from tarot_tui.tui.widgets.choice import Choice
 from tarot_tui.tui.widgets.transcript import Transcript
 
+_CHAT: tuple[Key, ...] = table(
+    "chat",
+    Key("ctrl+c", "ctrl+c", "cancel", N_("stop"), N_("Stop the answer (so does esc)."), quiet=True, priority=True),
+    Key("ctrl+o", "ctrl+o", "settings", N_("settings"), N_("System prompt, sampling, a second model.")),
+    Key("ctrl+g", "ctrl+g", "again", N_("again"), N_("Another answer to the last question."), quiet=True),
+    Key("ctrl+t", "ctrl+t", "keep", N_("keep"), N_("Keep this as a training sample."), quiet=True),
+    Key("ctrl+r", "ctrl+r", "start_over", N_("new chat"), N_("Forget this conversation and begin another.")),
+)  # fmt: skip
+#: Answered while a vote is asked for, and only then.
+_VOTE: tuple[Key, ...] = table(
+    "vote",
+    Key("a", "a", "vote('a')", N_("A is better"), N_("Blind vote: the answer of A is better."), quiet=True, name="a"),
+    Key("b", "b", "vote('b')", N_("B is better"), N_("Blind vote: the answer of B is better."), quiet=True, name="b"),
+    Key("t", "t", "vote('tie')", N_("neither"), N_("Blind vote: neither is better."), quiet=True, name="tie"),
+)  # fmt: skip
+
 
 class ChatScreen(StepScreen):
     """The model, what was said, the question; beside it, if wanted, another model that is asked the same."""
 
     STEP = "chat"
     AUTO_FOCUS = "#question, #primary"
-    KEYS = table(
-        "chat",
-        Key("ctrl+c", "ctrl+c", "cancel", N_("stop"), N_("Stop the answer (so does esc)."), quiet=True),
-        Key("ctrl+o", "ctrl+o", "settings", N_("settings"), N_("System prompt, sampling, a second model.")),
-        Key(
-            "ctrl+g", "ctrl+g", "again", N_("again"), N_("Another answer to the last question."), quiet=True
-        ),
-        Key(
-            "ctrl+t", "ctrl+t", "keep", N_("keep"), N_("Keep this as a training sample."), quiet=True,
-        ),
-        Key(
-            "ctrl+r", "ctrl+r", "start_over", N_("new chat"), N_("Forget this conversation and begin another."),
-        ),
-    )  # fmt: skip
-    BINDINGS = [
-        Binding("ctrl+c", "cancel", show=False, priority=True, id=KEYS[0].id),
-        *bindings(KEYS[1:]),
-        *(
-            Binding(key, f"vote('{vote}')", show=False)
-            for key, vote in (("a", "a"), ("b", "b"), ("t", "tie"))
-        ),
-    ]
+    KEYS = (*_CHAT, *_VOTE)
+    BINDINGS = bindings(KEYS)
 
     FIELDS = {
         "release": N_("The model to talk to: one of those in models/."),
@@ -90,9 +84,9 @@ class ChatScreen(StepScreen):
 
     def buttons(self) -> Iterable[Button]:
         """The vote, while one is asked for."""
-        yield Button(_("A is better (a)"), id="vote-a", compact=True)
-        yield Button(_("B is better (b)"), id="vote-b", compact=True)
-        yield Button(_("neither (t)"), id="vote-tie", compact=True)
+        for key, vote in zip(_VOTE, ("a", "b", "tie"), strict=True):
+            label = f"{_(key.label)} ({key.now(self.app.keymap)})"
+            yield Button(label, id=f"vote-{vote}", compact=True)
 
     def look(self) -> None:
         """Offer the releases; open the chosen one when it is not open yet."""
@@ -292,10 +286,12 @@ class ChatScreen(StepScreen):
             self.query_one("#vote-a").focus()
             self.say(_("Which answer is better?"))
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The keys of a vote and of an answer mean what they mean elsewhere while there is none."""
+        return {"vote": self._voting, "cancel": self.answering}.get(action, True)
+
     def action_vote(self, vote: str) -> None:
         """Count the vote, and go on asking."""
-        if not self._voting:
-            raise SkipAction
         duel = self._speakers.duel
         duel.vote(vote, self.project)
         self._show_vote(False)
@@ -358,9 +354,7 @@ class ChatScreen(StepScreen):
         )
 
     def action_cancel(self) -> None:
-        """Stop the answer; without one the key means what it means elsewhere."""
-        if not self.answering:
-            raise SkipAction
+        """Stop the answer."""
         self._speakers.cancel()
 
     def action_step_out(self) -> None:

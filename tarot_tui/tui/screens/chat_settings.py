@@ -6,15 +6,24 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static, TextArea
 
 from tarot_tui.errors import BadInput
-from tarot_tui.locale import _
+from tarot_tui.locale import N_, _
 from tarot_tui.serving.sampling import OPTIONS
+from tarot_tui.tui.keys import Key, bindings, table
 from tarot_tui.tui.widgets.choice import Choice
+
+KEYS: tuple[Key, ...] = table(
+    "chat_settings",
+    Key("ctrl+o", "ctrl+o", "use", N_("use these"), N_("Ask the model this way from now on.")),
+    Key("escape", "esc", "dismiss(None)", N_("leave"), N_("Leave the settings as they were."), name="leave"),
+    Key("down", "↓ tab", "app.focus_next", N_("down"), N_("Go to the next field or button.")),
+    Key("up", "↑", "app.focus_previous", N_("up"), N_("Go to the field or button before.")),
+)
+_USE, _LEAVE, *_MOVES = KEYS
 
 
 @dataclass(frozen=True)
@@ -33,12 +42,7 @@ class Settings:
 class ChatSettings(ModalScreen[Settings | None]):
     """Dismissed with the new settings, or None when they stay as they are."""
 
-    BINDINGS = [
-        Binding("escape", "dismiss(None)", show=False),
-        Binding("ctrl+o", "use", show=False),
-        Binding("down", "app.focus_next", show=False),
-        Binding("up", "app.focus_previous", show=False),
-    ]
+    BINDINGS = bindings(KEYS)
     DEFAULT_CSS = """
     ChatSettings { align: center middle; }
     ChatSettings > Vertical {
@@ -88,9 +92,12 @@ class ChatSettings(ModalScreen[Settings | None]):
             yield Static(id="what", markup=False)
             yield Static(id="wrong", markup=False)
             with Horizontal(id="actions"):
-                yield Button(_("Use these (ctrl+o)"), id="use", variant="primary", compact=True)
+                use, leave = (key.now(self.app.keymap) for key in (_USE, _LEAVE))
+                yield Button(
+                    _("Use these ({key})").format(key=use), id="use", variant="primary", compact=True
+                )
                 yield Button(_("As it was trained"), id="trained", compact=True)
-                yield Button(_("Leave (esc)"), id="leave", compact=True)
+                yield Button(_("Leave ({key})").format(key=leave), id="leave", compact=True)
 
     def on_descendant_focus(self) -> None:
         """Say what the field is for that is being written in."""

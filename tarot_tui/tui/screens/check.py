@@ -28,7 +28,7 @@ from tarot_tui.tui.keys import Key, bindings, table
 from tarot_tui.tui.likely_model import Likely, likely_model
 from tarot_tui.tui.screens.look import LookScreen
 from tarot_tui.tui.widgets.caption import Caption
-from tarot_tui.tui.widgets.finding_list import FindingList
+from tarot_tui.tui.widgets.finding_list import UNFOLD, FindingList
 from tarot_tui.tui.widgets.key_line import KeyLine
 from tarot_tui.tui.widgets.shell_line import ShellLine
 
@@ -38,7 +38,6 @@ _KEYS: tuple[Key, ...] = table(
     Key("f", "f", "fix", N_("fix"), N_("Fix what the finding is about, as far as it can be fixed.")),
     Key("a", "a", "fix_all", N_("fix all"), N_("Fix everything where nothing of worth is lost.")),
     Key("u", "u", "undo", N_("undo"), N_("Take the latest change back.")),
-    Key("enter", "enter", "", N_("unfold"), N_("Show which samples it is about, and the fix.")),
     Key("y", "y", "copy", N_("copy"), N_("Copy the command that does the same from the shell.")),
     Key("question_mark,f1", "?", "help", N_("help"), N_("Show this help.")),
     Key("escape,q", "esc", "leave", N_("back"), N_("Go back to where you came from.")),
@@ -51,7 +50,7 @@ class CheckScreen(LookScreen):
     """The findings, worst first. Dismissed with whether anything was changed."""
 
     AUTO_FOCUS = "FindingList"
-    KEYS = _KEYS
+    KEYS = (*_KEYS[:4], replace(UNFOLD, quiet=False), *_KEYS[4:])
     BINDINGS = bindings(_KEYS)
     DEFAULT_CSS = """
     CheckScreen #tokens, CheckScreen #found { padding: 0 1; }

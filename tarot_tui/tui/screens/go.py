@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
@@ -28,12 +27,16 @@ KEYS: tuple[Key, ...] = table(
     Key("g", "g", "top", N_("top"), N_("To the top of this screen.")),
     Key("1,2,3,4,5,6,7,8,9", "1-9", "run('{key}')", N_("run"), N_("Watch one of the latest runs.")),
 )
+_LEAVE: tuple[Key, ...] = table(
+    "go_leave",
+    Key("escape,q,enter,space", "esc", "dismiss", N_("stay"), N_("Stay where you are."), name="stay"),
+)
 
 
 class GoScreen(ModalScreen[None]):
     """Lists where one can go; any other key closes it."""
 
-    BINDINGS = [*bindings(KEYS), Binding("escape,q,enter,space", "dismiss", show=False)]
+    BINDINGS = bindings((*KEYS, *_LEAVE))
     DEFAULT_CSS = """
     GoScreen { align: left bottom; }
     GoScreen > Vertical {

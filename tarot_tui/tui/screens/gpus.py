@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, ClassVar
+from dataclasses import replace
+from typing import Any
 
 from rich.cells import set_cell_size
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
@@ -21,7 +21,7 @@ from tarot_tui.locale import N_, _
 from tarot_tui.project import Project
 from tarot_tui.text import size
 from tarot_tui.tui import spread
-from tarot_tui.tui.keys import Key, bindings, table
+from tarot_tui.tui.keys import TICK, Key, bindings, table
 from tarot_tui.tui.machine import Gpu, checked
 from tarot_tui.tui.screens.look import LookScreen
 from tarot_tui.tui.spread import Spread
@@ -29,6 +29,7 @@ from tarot_tui.tui.widgets.caption import Caption
 from tarot_tui.tui.widgets.choice import Choice
 from tarot_tui.tui.widgets.gpu_lines import trouble
 from tarot_tui.tui.widgets.key_line import KeyLine
+from tarot_tui.tui.widgets.keyed_list import KeyedList
 from tarot_tui.tui.widgets.shell_line import ShellLine
 
 #: Readings after which a machine without GPUs is taken to have none: the driver answers beside them, a little later.
@@ -41,7 +42,6 @@ _FREE, _WHO = 14, 32
 _KEYS: tuple[Key, ...] = table(
     "gpus",
     Key("enter", "enter", "take", N_("take"), N_("Train on what is ticked; on the idlest where nothing is.")),
-    Key("space", "space", "", N_("tick"), N_("Tick the GPU, or take the tick away.")),
     Key("x", "x", "none", N_("none"), N_("Take every tick away: the idlest GPUs are taken.")),
     Key("y", "y", "copy", N_("copy"), N_("Copy the command that does the same from the shell."), quiet=True),
     Key("question_mark,f1", "?", "help", N_("help"), N_("Show this help.")),
@@ -49,23 +49,22 @@ _KEYS: tuple[Key, ...] = table(
 )  # fmt: skip
 
 
-class GpuList(OptionList, inherit_bindings=False):
+class GpuList(KeyedList):
     """The GPUs. Space ticks; enter is left to the screen."""
 
-    BINDINGS: ClassVar = [
-        Binding("space", "select", show=False),
-        Binding("down,j", "cursor_down", show=False),
-        Binding("up,k", "cursor_up", show=False),
-        Binding("home", "first", show=False),
-        Binding("end,G", "last", show=False),
-    ]
+    KEYS = (*TICK, *KeyedList.KEYS)
+    BINDINGS = bindings(TICK)
+
+    def action_toggle(self) -> None:
+        """Tick the GPU, or take the tick away."""
+        self.action_select()
 
 
 class GpusScreen(LookScreen):
     """Dismissed with whether something else was chosen; it is remembered in the project."""
 
     AUTO_FOCUS = "#processes"
-    KEYS = _KEYS
+    KEYS = (_KEYS[0], replace(TICK[0], quiet=False), *_KEYS[1:])
     BINDINGS = bindings(_KEYS)
     DEFAULT_CSS = """
     GpusScreen GpuList { height: auto; max-height: 1fr; border: none; padding: 0 1; }

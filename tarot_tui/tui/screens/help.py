@@ -3,30 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from rich.cells import cell_len
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
-from tarot_tui.locale import _
-from tarot_tui.tui import keymap
-from tarot_tui.tui.keys import Key
+from tarot_tui.locale import N_, _
+from tarot_tui.tui import keymap, keys
+from tarot_tui.tui.keys import Key, bindings, table
+
+KEYS: tuple[Key, ...] = table(
+    "help",
+    Key("escape,question_mark,f1,q,enter", "esc", "dismiss", N_("close"), N_("Close the help."), name="close"),
+    Key("down,j", "↓ j", "scroll(1)", N_("down"), N_("Show what is below."), name="down"),
+    Key("up,k", "↑ k", "scroll(-1)", N_("up"), N_("Show what is above."), name="up"),
+    Key("W", "W", "app.glossary", N_("words"), N_("Look a word up: what a LoRA, an epoch, a quantisation is.")),
+)  # fmt: skip
+
+
+def show_help(screen: Screen[Any], about: str = "") -> None:
+    """Lay the help over ``screen``. ``about``: what the field in focus is for."""
+    screen.app.push_screen(HelpScreen(tuple(keys.at_hand(screen)), about))
 
 
 class HelpScreen(ModalScreen[None]):
     """Any of the usual keys closes it."""
 
-    BINDINGS = [
-        Binding("escape,question_mark,f1,q,enter", "dismiss", show=False),
-        Binding("down,j", "scroll(1)", show=False),
-        Binding("up,k", "scroll(-1)", show=False),
-        Binding("W", "app.glossary", show=False),
-    ]
-
+    BINDINGS = bindings(KEYS)
     DEFAULT_CSS = """
     HelpScreen { align: center middle; }
     HelpScreen #help {

@@ -67,6 +67,6 @@ class LookScreen(Screen[bool]):
 
     def action_help(self) -> None:
         """Show the keys."""
-        from tarot_tui.tui.screens.help import HelpScreen
+        from tarot_tui.tui.screens.help import show_help
 
-        self.app.push_screen(HelpScreen(self.KEYS))
+        show_help(self)

@@ -8,18 +8,28 @@ from typing import Any, ClassVar
 
 from rich.cells import cell_len
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from tarot_tui.locale import _
+from tarot_tui.locale import N_, _
 from tarot_tui.text import one_line
+from tarot_tui.tui.keys import Key, bindings, table
 
 #: Cells that the labels of a list take at most, before what is said of them begins; and the least room for that.
 _COLUMN, _ROOM_FOR_A_NOTE = 26, 12
+
+
+KEYS: tuple[Key, ...] = table(
+    "pick",
+    Key("escape,ctrl+p", "esc", "dismiss(None)", N_("leave"), N_("Pick nothing."), name="leave"),
+    Key("down,ctrl+n", "↓", "move('cursor_down')", N_("down"), N_("The next name."), name="down"),
+    Key("up", "↑", "move('cursor_up')", N_("up"), N_("The name before."), name="up"),
+    Key("pagedown", "PgDn", "move('page_down')", N_("page down"), N_("A page of names down."), name="page_down"),
+    Key("pageup", "PgUp", "move('page_up')", N_("page up"), N_("A page of names up."), name="page_up"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -36,13 +46,7 @@ class Pick(ModalScreen[Any]):
     """Dismissed with the value of the entry that was picked, or None."""
 
     AUTO_FOCUS = "Input"
-    BINDINGS = [
-        Binding("escape,ctrl+p", "dismiss(None)", show=False),
-        Binding("down,ctrl+n", "move('cursor_down')", show=False),
-        Binding("up", "move('cursor_up')", show=False),
-        Binding("pagedown", "move('page_down')", show=False),
-        Binding("pageup", "move('page_up')", show=False),
-    ]
+    BINDINGS = bindings(KEYS)
     WIDTH: ClassVar[int] = 76
     DEFAULT_CSS = """
     Pick { align-horizontal: center; }

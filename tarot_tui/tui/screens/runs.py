@@ -269,9 +269,9 @@ class RunsScreen(Screen[None]):
 
     def action_help(self) -> None:
         """Show the keys."""
-        from tarot_tui.tui.screens.help import HelpScreen
+        from tarot_tui.tui.screens.help import show_help
 
-        self.app.push_screen(HelpScreen(KEYS))
+        show_help(self)
 
     def action_leave(self) -> None:
         """Give the words up, go back to where one came from, or quit."""

@@ -45,7 +45,6 @@ _KEYS: tuple[Key, ...] = table(
     Key("escape,q", "esc", "leave", N_("back"), N_("Go back to where you came from.")),
     Key("home", "Home", "first", N_("first"), N_("Show the first sample."), quiet=True),
     Key("end", "End", "last", N_("last"), N_("Show the last sample."), quiet=True),
-    Key("down", "↑ ↓", "", N_("scroll"), N_("Scroll a long sample (PgUp, PgDn: by pages)."), quiet=True),
     Key("y", "y", "copy", N_("copy"), N_("Copy the command that does the same from the shell."), quiet=True),
     Key("ctrl+l", "ctrl+l", "app.redraw", N_("redraw"), N_("Draw the whole screen again."), quiet=True),
 )  # fmt: skip

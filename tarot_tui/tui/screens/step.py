@@ -215,10 +215,8 @@ class StepScreen(Screen[None]):
     def action_help(self) -> None:
         """Say what the field in focus is for, and show the keys."""
         from tarot_tui import glossary
-        from tarot_tui.tui.screens.help import HelpScreen
+        from tarot_tui.tui.screens.help import show_help
 
         about = self.help_for(self.focused)
         word = glossary.about(about.partition(":")[0])
-        logs = [view for view in self.query("LogView") if view.region]
-        own = logs[0].KEYS if logs else ()
-        self.app.push_screen(HelpScreen((*self.key_table, *own), "\n".join(filter(None, (about, word)))))
+        show_help(self, "\n".join(filter(None, (about, word))))

@@ -24,22 +24,11 @@ _KEYS: tuple[Key, ...] = table(
     Key("ctrl+o", "ctrl+o", "save", N_("save"), N_("Write the template down.")),
     Key("f1", "F1", "help", N_("help"), N_("Show this help.")),
     Key("escape", "esc", "leave", N_("back"), N_("Go back; what is not saved is asked about.")),
-    Key("pagedown", "PgDn", "", N_("page down"), N_("Show more of the samples and columns."), quiet=True),
-    Key("pageup", "PgUp", "", N_("page up"), N_("Show what is above."), quiet=True),
+    # First in line: the text would take them, and the preview has more to show than there is room for.
+    Key("pagedown", "PgDn", "page(1)", N_("page down"), N_("Show more of the samples and columns."), quiet=True, priority=True, name="page_down"),
+    Key("pageup", "PgUp", "page(-1)", N_("page up"), N_("Show what is above."), quiet=True, priority=True, name="page_up"),
     Key("ctrl+l", "ctrl+l", "app.redraw", N_("redraw"), N_("Draw the whole screen again."), quiet=True),
 )  # fmt: skip
-
-
-class TemplateText(TextArea):
-    """The text. The page keys are given to the preview, which has more to show than there is room for."""
-
-    def action_cursor_page_down(self) -> None:
-        """Show more of the preview."""
-        self.screen.action_page(1)
-
-    def action_cursor_page_up(self) -> None:
-        """Show what is above in the preview."""
-        self.screen.action_page(-1)
 
 
 class TemplateScreen(LookScreen):
@@ -70,7 +59,7 @@ class TemplateScreen(LookScreen):
         """Text and preview; side by side where it is wide."""
         yield Caption(_("Template {name}").format(name=one_line(self.path.stem, 40)))
         with Container(id="both"):
-            yield TemplateText(soft_wrap=True, compact=True, show_line_numbers=False)
+            yield TextArea(soft_wrap=True, compact=True, show_line_numbers=False)
             yield VerticalScroll(RequestPreview(), id="made", can_focus=False)
         yield Static(id="notice", markup=False)
         yield KeyLine(self.KEYS)

@@ -12,7 +12,6 @@ from tarot_tui.project import Project
 from tarot_tui.tui.keys import Key, bindings, table
 from tarot_tui.tui.run_keys import RUN, RunKeys
 from tarot_tui.tui.widgets.key_line import KeyLine
-from tarot_tui.tui.widgets.log import LogView
 from tarot_tui.tui.widgets.run_view import RunView
 
 _OWN: tuple[Key, ...] = table(
@@ -65,9 +64,9 @@ class WatchScreen(RunKeys):
 
     def action_help(self) -> None:
         """Show the keys."""
-        from tarot_tui.tui.screens.help import HelpScreen
+        from tarot_tui.tui.screens.help import show_help
 
-        self.app.push_screen(HelpScreen((*KEYS, *LogView.KEYS)))
+        show_help(self)
 
     def action_leave(self) -> None:
         """Go back to where one came from, or quit."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import Screen
@@ -21,6 +20,7 @@ KEYS: tuple[Key, ...] = table(
     Key("enter", "enter", "create(True)", N_("create"), N_("Make the project.")),
     Key("down", "↓ tab", "app.focus_next", N_("down"), N_("Go to the next field or button.")),
     Key("up", "↑", "app.focus_previous", N_("up"), N_("Go to the field or button before."), quiet=True),
+    Key("escape", "esc", "step_out", N_("step out"), N_("Leave the field."), quiet=True),
     Key("q", "q", "app.leave", N_("quit"), N_("Leave; nothing has been written.")),
 )
 
@@ -29,7 +29,7 @@ class WelcomeScreen(Screen[None]):
     """One question: where, and with our example or empty."""
 
     AUTO_FOCUS = "#example"
-    BINDINGS = [*bindings(KEYS), Binding("escape", "step_out", show=False)]
+    BINDINGS = bindings(KEYS)
 
     def __init__(self, folder: Path) -> None:
         super().__init__(id="welcome")

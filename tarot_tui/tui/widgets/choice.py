@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Generic, TypeVar
 
-from textual.binding import Binding
 from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 
+from tarot_tui.locale import N_
+from tarot_tui.tui.keys import Key, bindings, table
+
 Value = TypeVar("Value")
+
+KEYS: tuple[Key, ...] = table(
+    "choice",
+    Key("right,space", "→", "turn(1)", N_("next one"), N_("Choice: the next one."), quiet=True, name="next"),
+    Key("left", "←", "turn(-1)", N_("one before"), N_("Choice: the one before."), quiet=True, name="before"),
+)  # fmt: skip
 
 
 class Choice(Widget, Generic[Value], can_focus=True):
@@ -19,10 +27,8 @@ class Choice(Widget, Generic[Value], can_focus=True):
     Textual's Select opens an overlay on every arrow key and needs three lines; this one needs neither.
     """
 
-    BINDINGS = [
-        Binding("right,space", "turn(1)", show=False),
-        Binding("left", "turn(-1)", show=False),
-    ]
+    KEYS = KEYS
+    BINDINGS = bindings(KEYS)
     DEFAULT_CSS = """
     Choice { height: 1; background: $surface; }
     Choice:focus { background: $block-cursor-background; color: $block-cursor-foreground; }

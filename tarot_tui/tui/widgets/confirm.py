@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
-from tarot_tui.locale import _
+from tarot_tui.locale import N_, _
+from tarot_tui.tui.keys import Key, bindings, table
+
+KEYS: tuple[Key, ...] = table(
+    "confirm",
+    Key("y", "y", "dismiss(True)", N_("yes"), N_("Do it."), name="yes"),
+    Key("n,escape,q", "n", "dismiss(False)", N_("no"), N_("Change nothing."), name="no"),
+    Key("left,right,up,down", "← →", "app.focus_next", N_("other"), N_("Go to the other button."), name="other"),
+)  # fmt: skip
+_YES, _NO, _OTHER = KEYS
 
 
 class Confirm(ModalScreen[bool]):
     """Dismissed with True for yes. ``y`` and ``n`` answer at once; the safe answer has the focus."""
 
-    BINDINGS = [
-        Binding("y", "dismiss(True)", show=False),
-        Binding("n,escape,q", "dismiss(False)", show=False),
-        Binding("left,right,up,down", "app.focus_next", show=False),
-    ]
+    BINDINGS = bindings(KEYS)
     DEFAULT_CSS = """
     Confirm { align: center middle; }
     Confirm > Vertical {
@@ -37,12 +41,13 @@ class Confirm(ModalScreen[bool]):
 
     def compose(self) -> ComposeResult:
         """The question, what yes means, two buttons."""
+        yes, no = (key.now(self.app.keymap) for key in (_YES, _NO))
         with Vertical():
             yield Static(self._question, classes="question", markup=False)
             yield Static(self._effect, classes="effect", markup=False)
             with Horizontal():
-                yield Button(f"{self._no} (n)", id="no", compact=True)
-                yield Button(f"{self._yes} (y)", id="yes", variant="warning", compact=True)
+                yield Button(f"{self._no} ({no})", id="no", compact=True)
+                yield Button(f"{self._yes} ({yes})", id="yes", variant="warning", compact=True)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """A button was chosen."""

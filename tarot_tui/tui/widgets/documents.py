@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from textual.binding import Binding
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
+
+from tarot_tui.tui.keys import LIST, TICK, bindings
 
 
 class Documents(OptionList, inherit_bindings=False):
@@ -17,11 +18,8 @@ class Documents(OptionList, inherit_bindings=False):
     A tick is drawn as ``[x]``: Textual's own is told from none by its colour alone.
     """
 
-    BINDINGS = [
-        Binding("down,j", "move(1)", show=False),
-        Binding("up,k", "move(-1)", show=False),
-        Binding("space", "toggle", show=False),
-    ]
+    KEYS = (*LIST[:2], *TICK)
+    BINDINGS = bindings(KEYS)
 
     class Changed(Message):
         """Other documents are ticked."""

@@ -7,30 +7,29 @@ from typing import Any
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.events import Key
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from tarot_tui.locale import _
+from tarot_tui.locale import N_, _
 from tarot_tui.training import recipe as recipes
 from tarot_tui.training.effects import effects
+from tarot_tui.tui.keys import Key, bindings, table
 from tarot_tui.tui.widgets.choice import Choice
+
+_KEYS: tuple[Key, ...] = table(
+    "box",
+    Key("question_mark", "?", "screen.help", N_("help"), N_("Say what the field is for."), priority=True, name="help"),
+)  # fmt: skip
 
 
 class Box(Input):
     """A field of one line in which ``?`` asks for help: no value of a recipe holds one."""
 
+    BINDINGS = bindings(_KEYS)
+
     def __init__(self) -> None:
         super().__init__(compact=True)
         self.cursor_blink = False
-
-    async def _on_key(self, event: Key) -> None:
-        if event.key == "question_mark":
-            event.stop()
-            event.prevent_default()
-            await self.run_action("screen.help")
-        else:
-            await super()._on_key(event)
 
 
 class FieldRow(Vertical):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from textual.binding import Binding
 from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
@@ -12,6 +11,8 @@ from textual.widgets.option_list import Option
 from tarot_tui.findings import Finding, worst_first
 from tarot_tui.locale import N_, _
 from tarot_tui.text import one_line, plain
+from tarot_tui.tui.keys import Key, bindings, table
+from tarot_tui.tui.widgets.keyed_list import KeyedList
 
 #: severity → the word in front of the sentence, and its colour. The word alone must do.
 _LOOKS = {
@@ -22,13 +23,17 @@ _LOOKS = {
 }
 
 
-class FindingList(OptionList):
+(UNFOLD,) = table(
+    "findings",
+    Key("enter", "enter", "select", N_("unfold"), N_("List: show the evidence and the fix, or hide them."), quiet=True, name="unfold"),
+)  # fmt: skip
+
+
+class FindingList(KeyedList):
     """Shows findings; what one cannot go on with is unfolded from the start."""
 
-    BINDINGS = [
-        Binding("j", "cursor_down", show=False),
-        Binding("k", "cursor_up", show=False),
-    ]
+    KEYS = (UNFOLD, *KeyedList.KEYS)
+    BINDINGS = bindings((UNFOLD,))
 
     def __init__(self, id: str | None = None, fix_key: str = "") -> None:
         """fix_key: the key that makes the fix of a finding when it is a change of the recipe, where there is one."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Input
@@ -14,8 +13,10 @@ from tarot_tui.jobs.look import log_of, logs_of
 from tarot_tui.locale import N_, _
 from tarot_tui.text import one_line
 from tarot_tui.tui.background import in_daemon
+from tarot_tui.tui.keys import bindings
+from tarot_tui.tui.log_keys import WORDS
+from tarot_tui.tui.spans import Runs
 from tarot_tui.tui.widgets.caption import Caption
-from tarot_tui.tui.widgets.lines import Runs
 from tarot_tui.tui.widgets.log import LogView
 
 _LEVELS = {"warning": N_("warnings and errors only"), "error": N_("errors only")}
@@ -24,14 +25,12 @@ _LEVELS = {"warning": N_("warnings and errors only"), "error": N_("errors only")
 class Words(Input):
     """The field for the words to look for; escape leaves it."""
 
+    BINDINGS = bindings(WORDS)
     cursor_blink = False
 
-    async def _on_key(self, event: events.Key) -> None:
-        if event.key == "escape":
-            event.stop()
-            self.post_message(self.Submitted(self, ""))
-        else:
-            await super()._on_key(event)
+    def action_leave(self) -> None:
+        """Look for nothing."""
+        self.post_message(self.Submitted(self, ""))
 
 
 class LogPane(Vertical):

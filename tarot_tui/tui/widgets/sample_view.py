@@ -5,7 +5,6 @@ from __future__ import annotations
 from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
@@ -14,6 +13,7 @@ from tarot_tui.data.preview import Shown
 from tarot_tui.locale import N_, _
 from tarot_tui.text import plain
 from tarot_tui.training.as_trained import View
+from tarot_tui.tui.keys import LIST, bindings
 
 #: Characters of one text that are shown; what is longer, nobody reads here.
 _LONG = 20_000
@@ -25,12 +25,8 @@ _LOOKS = {"read": "$text-muted", "learned": "underline $text-success", "cut": "s
 class SampleView(VerticalScroll, can_focus=True, inherit_bindings=False):
     """Scrolls up and down only, so that left and right stay free for other samples."""
 
-    BINDINGS = [
-        Binding("up", "scroll_up", show=False),
-        Binding("down", "scroll_down", show=False),
-        Binding("pageup", "page_up", show=False),
-        Binding("pagedown", "page_down", show=False),
-    ]
+    KEYS = LIST[:4]
+    BINDINGS = bindings(KEYS)
     DEFAULT_CSS = """
     SampleView { height: 1fr; scrollbar-size-vertical: 1; }
     SampleView Static { height: auto; }
@@ -65,6 +61,14 @@ class SampleView(VerticalScroll, can_focus=True, inherit_bindings=False):
         self._fill(
             legend, Content("").join(Content.styled(_cut(text), _LOOKS[role]) for role, text in view.parts)
         )
+
+    def action_move(self, by: int) -> None:
+        """Scroll by a line."""
+        self.scroll_relative(y=by, animate=False)
+
+    def action_page(self, by: int) -> None:
+        """Scroll by what is in sight."""
+        self.scroll_relative(y=by * max(1, self.size.height - 1), animate=False)
 
     def wait(self, words: str) -> None:
         """Say what is being waited for."""
