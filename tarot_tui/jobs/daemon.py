@@ -9,6 +9,8 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
+from tarot_tui.jobs.worker import UMASK
+
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
 
@@ -38,7 +40,7 @@ def detach() -> Launcher:
         os._exit(word[0] if word else 1)
     os.close(reading)
     os.setsid()
-    os.umask(0o077)
+    os.environ[UMASK] = f"{os.umask(0o077):03o}"
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     stay_with_orphans()
     return Launcher(writing)

@@ -26,6 +26,7 @@ def main(do: Callable[[Path, dict[str, Any]], dict[str, Any]], hint: str) -> int
         folder = worker.job_dir()
         if folder is None:
             raise BadInput(hint)
+        worker.write_as_the_user()
         facts = do(folder, read_spec(folder)["request"])
     except Stopped:
         worker.result("stopped")

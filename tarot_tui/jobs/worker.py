@@ -21,6 +21,8 @@ from tarot_tui.jobs import files
 
 #: The environment variable that names the job folder.
 VARIABLE = "TAROT_JOB_DIR"
+#: The environment variable with the umask of whoever started the job: what is in its folder is for its owner alone.
+UMASK = "TAROT_JOB_UMASK"
 _SECONDS_BETWEEN_WRITES = 0.5
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -45,6 +47,12 @@ def job_dir() -> Path | None:
 @cache
 def _handle(folder: str) -> int:
     return os.open(folder, os.O_PATH | os.O_DIRECTORY)
+
+
+def write_as_the_user() -> None:
+    """From here on make files that those may read who may read the user's own: for what is made outside the job folder."""
+    if mask := os.environ.get(UMASK):
+        os.umask(int(mask, 8))
 
 
 def rank() -> int:

@@ -17,8 +17,8 @@ Report = Callable[[str, int, int], None]
 _PIECE = 4 << 20
 
 
-def send(items: list[Item], folder: Path, report: Report, mode: int = 0o644) -> None:
-    """Copy ``items`` below ``folder`` with the permissions ``mode``; a file that is there and equal is left alone.
+def send(items: list[Item], folder: Path, report: Report) -> None:
+    """Copy ``items`` below ``folder``; a file that is there and equal is left alone.
 
     Every file is read back, since a mounted drive may accept what it does not keep. Raises TarotError when it
     differs, OSError for what the file system declines.
@@ -27,20 +27,11 @@ def send(items: list[Item], folder: Path, report: Report, mode: int = 0o644) -> 
     for item in items:
         report(item.name, done, total)
         target = folder / item.name
-        _make(target.parent, mode)
+        target.parent.mkdir(parents=True, exist_ok=True)
         if not _equal(item.source, target):
             _copy(item, target, lambda copied, item=item, done=done: report(item.name, done + copied, total))
-            target.chmod(mode)
         done += item.size
     report(_("done"), total, total)
-
-
-def _make(folder: Path, mode: int) -> None:
-    # A job writes for its owner alone; what is published is for whom the user's own files are for.
-    missing = [one for one in (folder, *folder.parents) if not one.exists()]
-    for one in reversed(missing):
-        one.mkdir(exist_ok=True)
-        one.chmod(mode | (mode & 0o444) >> 2 | 0o100)
 
 
 def _copy(item: Item, target: Path, count: Callable[[int], None]) -> None:

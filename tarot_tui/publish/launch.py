@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,7 +104,6 @@ def launch(project: Project, wanted: Offer) -> Path:
             "kind": wanted.kind,
             "to": {"kind": wanted.target.kind, "place": wanted.target.place},
             "public": wanted.public,
-            "mode": _mode(),
         },
         # The hub's own bars would fill the log; the job tells its progress itself.
         {"HF_HUB_DISABLE_PROGRESS_BARS": "1"},
@@ -113,10 +111,3 @@ def launch(project: Project, wanted: Offer) -> Path:
     )
     start(folder)
     return folder
-
-
-def _mode() -> int:
-    """The permissions that a new file of this user gets."""
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return 0o666 & ~mask

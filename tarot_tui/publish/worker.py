@@ -39,7 +39,7 @@ def run(folder: Path, request: dict[str, Any]) -> str:
     else:
         from tarot_tui.publish import folder as to_folder
 
-        to_folder.send(items, Path(place), _report, request["mode"])
+        to_folder.send(items, Path(place), _report)
     return place
 
 

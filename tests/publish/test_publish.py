@@ -153,6 +153,8 @@ def test_a_folder_gets_whole_files_that_the_user_s_group_may_read(publish, tmp_p
     assert code == 0 and (place / "tarot-q8_0.gguf").read_bytes() == GGUF
     assert stat.S_IMODE((place / "tarot-q8_0.gguf").stat().st_mode) == 0o644
     assert stat.S_IMODE(place.stat().st_mode) == 0o755
+    (log,) = released.jobs.glob("*-publish-tarot/log.txt")
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600
     assert not [path for path in place.iterdir() if path.name.startswith(".")]
 
 

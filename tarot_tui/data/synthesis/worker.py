@@ -27,6 +27,7 @@ from tarot_tui.project import Project
 def main() -> int:
     """Run the job and return its exit code; the last line of the log is then the reason."""
     worker.stop_on_sigterm()
+    worker.write_as_the_user()
     try:
         folder = worker.job_dir()
         if folder is None:
