@@ -58,8 +58,7 @@ def run(args: Namespace) -> int:
 
 
 def _outcomes(sides: list[Side]) -> list[tuple[str, ...]]:
-    from tarot_tui.jobs.control import named
-    from tarot_tui.jobs.status import Status
+    from tarot_tui.jobs.status import Status, named
 
     def row(name: str, values: list[Any], form: str = "{}") -> tuple[str, ...]:
         return (name, *("–" if value is None else form.format(value) for value in values))

@@ -65,7 +65,7 @@ def _states(text: str | None) -> set[str]:
 
 
 def _row(one: Snapshot) -> tuple[str, ...]:
-    from tarot_tui.jobs.control import named
+    from tarot_tui.jobs.status import named
 
     return (
         one.name,

@@ -54,7 +54,7 @@ def run(args: Namespace) -> int:
 
 def _head(one: Snapshot) -> list[str]:
     from tarot_tui.cli.runs import clock, done
-    from tarot_tui.jobs.control import named
+    from tarot_tui.jobs.status import named
 
     lines = [f"{one.name}  {one.title}", f"  {named(one.status)}  {done(one.status)}"]
     if one.status.reason:

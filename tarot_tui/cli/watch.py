@@ -98,10 +98,10 @@ def find_run(args: Namespace, ref: str) -> tuple[Project, Path]:
 
 
 def _lines(folder: Path) -> list[str]:
-    from tarot_tui.jobs.control import named
     from tarot_tui.jobs.log import last_lines
     from tarot_tui.jobs.look import log_of
     from tarot_tui.jobs.snapshot import snapshot
+    from tarot_tui.jobs.status import named
 
     one = snapshot(folder)
     status = one.status

@@ -9,7 +9,7 @@ from tarot_tui.errors import Refused
 from tarot_tui.jobs import files, identity, launch, slurm, status
 from tarot_tui.jobs.foreign import is_foreign
 from tarot_tui.jobs.spec import kind_of
-from tarot_tui.jobs.status import Status
+from tarot_tui.jobs.status import Status, named
 from tarot_tui.locale import _
 
 
@@ -68,17 +68,3 @@ def _refuse_foreign(folder: Path) -> None:
         raise Refused(
             _("{name} was not started by tarot-tui, which can only watch it.").format(name=folder.name)
         )
-
-
-def named(found: Status) -> str:
-    """The state in the reader's language."""
-    return {
-        "queued": _("waiting"),
-        "starting": _("starting"),
-        "running": _("running"),
-        "stopping": _("stopping"),
-        "finished": _("finished"),
-        "stopped": _("stopped"),
-        "failed": _("failed"),
-        "lost": _("lost"),
-    }[found.state]

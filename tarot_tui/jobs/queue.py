@@ -18,9 +18,9 @@ from typing import Any
 
 from tarot_tui.errors import BadInput, Refused, TarotError
 from tarot_tui.jobs import daemon, files, gpus, identity, launch, status
-from tarot_tui.jobs.control import named
 from tarot_tui.jobs.identity import Identity
 from tarot_tui.jobs.spec import read_spec
+from tarot_tui.jobs.status import named
 from tarot_tui.locale import _
 from tarot_tui.project import Project
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tarot_tui.errors import Refused
 from tarot_tui.jobs import daemon, files, status
-from tarot_tui.jobs.control import named
+from tarot_tui.jobs.status import named
 from tarot_tui.locale import _
 from tarot_tui.project import Project
 

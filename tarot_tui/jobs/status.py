@@ -72,6 +72,20 @@ class Status:
         return dataclasses.asdict(self)
 
 
+def named(found: Status) -> str:
+    """The state in the reader's language."""
+    return {
+        "queued": _("waiting"),
+        "starting": _("starting"),
+        "running": _("running"),
+        "stopping": _("stopping"),
+        "finished": _("finished"),
+        "stopped": _("stopped"),
+        "failed": _("failed"),
+        "lost": _("lost"),
+    }[found.state]
+
+
 def read(folder: Path) -> Status:
     """The job's status. Never raises: a missing file is ``queued``, a damaged one ``lost``.
 

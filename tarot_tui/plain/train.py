@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tarot_tui.jobs import status
-from tarot_tui.jobs.control import named
+from tarot_tui.jobs.status import named
 from tarot_tui.locale import _
 from tarot_tui.plain import ask
 from tarot_tui.plain.ask import tell

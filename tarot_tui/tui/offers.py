@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tarot_tui.glossary import WORDS
 from tarot_tui.locale import LANGUAGES, _
-from tarot_tui.tui import keys, theme
+from tarot_tui.tui import theme
 from tarot_tui.tui.screens.pick import Entry
 
 if TYPE_CHECKING:
@@ -26,12 +26,12 @@ def everything(app: TarotApp) -> list[Entry]:
 
 
 def of_screen(screen: Screen) -> Iterator[Entry]:
-    """What the keys of this screen do, and those of what has the focus."""
-    for key, widget in keys.at_hand(screen).items():
-        if not key.id or key.action == "app.command_palette" or not widget.check_action(key.verb, ()):
-            continue
-        act = partial(widget.run_action, key.action)
-        yield Entry(_(key.label), act, _(key.help), key.now(screen.app.keymap))
+    """What the keys of this screen do."""
+    for key in getattr(screen, "key_table", ()):
+        if key.action and "{key}" not in key.action and not key.action.startswith("app.command_palette"):
+            yield Entry(
+                _(key.label), partial(screen.run_action, key.action), _(key.help), key.now(screen.app.keymap)
+            )
 
 
 def steps(app: TarotApp) -> Iterator[Entry]:

@@ -80,8 +80,7 @@ def _parameters(project: Project) -> Mark:
 
 
 def _train(project: Project) -> Mark:
-    from tarot_tui.jobs.control import named
-    from tarot_tui.jobs.status import read
+    from tarot_tui.jobs.status import named, read
 
     states = [read(folder) for folder in runs(project)]
     if not states:

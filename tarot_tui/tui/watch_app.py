@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from textual.app import App
 
 from tarot_tui.errors import BadInput
-from tarot_tui.jobs.control import named
+from tarot_tui.jobs.status import named
 from tarot_tui.project import FILE, Project
 from tarot_tui.text import one_line
 from tarot_tui.tui.base import TarotApp
@@ -28,7 +28,6 @@ class WatchApp(TarotApp[None]):
         super().__init__()
         self.project = project
         self.folder = folder
-        self._rings = wants_ringing(project)
         self._was_alive = False
 
     def on_mount(self) -> None:
@@ -41,7 +40,7 @@ class WatchApp(TarotApp[None]):
     def on_run_view_changed(self, event: RunView.Changed) -> None:
         """Ring, and notify through the terminal, when the run ended before our eyes, if the project wants that."""
         ended, self._was_alive = self._was_alive and not event.status.alive, event.status.alive
-        if ended and self._rings:
+        if ended and wants_ringing(self.project):
             ring(self, f"{event.folder.name}: {event.status.reason or named(event.status)}")
 
 

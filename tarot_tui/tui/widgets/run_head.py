@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from tarot_tui.jobs.control import named
-from tarot_tui.jobs.status import Status
+from tarot_tui.jobs.status import Status, named
 from tarot_tui.locale import _
 from tarot_tui.text import duration, one_line, size
 from tarot_tui.tui.run_curves import number

@@ -15,7 +15,6 @@ from textual.events import Resize
 from textual.message import Message
 
 from tarot_tui.errors import TarotError
-from tarot_tui.jobs import control
 from tarot_tui.jobs.find import all_jobs
 from tarot_tui.jobs.sampler import Sampler
 from tarot_tui.jobs.status import Status
@@ -26,7 +25,6 @@ from tarot_tui.tui.background import in_daemon
 from tarot_tui.tui.machine import MINUTE, History, Machine, checked
 from tarot_tui.tui.run_curves import SMOOTH, number
 from tarot_tui.tui.run_reader import EVERY, SELDOM, Look, Watcher
-from tarot_tui.tui.verbs import resume
 from tarot_tui.tui.widgets.chart import RunChart
 from tarot_tui.tui.widgets.chart_caption import ChartCaption
 from tarot_tui.tui.widgets.confirm import Confirm
@@ -343,6 +341,8 @@ class RunView(Container):
 
     def _stop_if(self, sure: bool | None) -> None:
         if sure:
+            from tarot_tui.jobs import control
+
             self._do(control.request, self.folder, "stop")
 
     def action_resume(self) -> None:
@@ -354,6 +354,8 @@ class RunView(Container):
         ):
             self.notify(_("It is running already."))
             return
+        from tarot_tui.tui.verbs import resume
+
         self._do(resume, self.folder)
 
     def _do(self, verb, *arguments: object) -> None:  # type: ignore[no-untyped-def]
