@@ -45,9 +45,8 @@ def test_a_driver_that_hangs_is_marked_with_its_age_and_holds_nobody_up(monkeypa
         raise LookupError
 
     reader = GpuReader(read, every=0.01)
-    assert wait_until(lambda: [gpu for gpu in reader.latest() if "stale" in gpu]) == [
-        {"index": 0, "util": 7, "stale": 0}
-    ]
+    (gpu,) = wait_until(lambda: [gpu for gpu in reader.latest() if "stale" in gpu])
+    assert gpu.pop("stale") in range(60) and gpu == {"index": 0, "util": 7}
     hanging.set()
     wait_until(lambda: reader.ended)
 
@@ -76,7 +75,7 @@ print(json.dumps(hardware.sample()))
 """
     environment = nvml.environment(nvml_folder, NVML_STILL=1, **settings)
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, timeout=30, check=True
+        [sys.executable, "-c", code], env=environment, capture_output=True, timeout=120, check=True
     )
     return json.loads(done.stdout)
 

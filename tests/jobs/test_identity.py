@@ -39,7 +39,7 @@ def test_a_recycled_pid_is_somebody_else_and_is_never_signalled(sleeper):
 
 def test_the_right_process_is_signalled(sleeper):
     assert identity.send_signal(identity.of(sleeper.pid), signal.SIGTERM, group=True)
-    assert sleeper.wait(10) == -signal.SIGTERM
+    assert sleeper.wait(60) == -signal.SIGTERM
 
 
 def test_a_zombie_is_dead(sleeper, wait_until):

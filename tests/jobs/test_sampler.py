@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-import time
 
 import psutil
 import pytest
 from fakes import nvml
 
+from tarot_tui.jobs import identity
 from tarot_tui.jobs.sampler import Sampler
 
 
@@ -43,14 +43,12 @@ def test_a_driver_that_hangs_in_the_midst_costs_its_own_readings_and_no_time_at_
 ):
     sampler, said = request.getfixturevalue("sampler")
     wait_until(lambda: said and len(said[-1]["gpus"]) == 2)
-    pretend(NVML_HANG=60)
+    pretend(NVML_HANG=3600)
     before = len(said)
-    wait_until(lambda: said[-1]["gpus"][0].get("stale"), 20)
+    wait_until(lambda: said[-1]["gpus"][0].get("stale"))
     assert len(said) > before + 2 and said[-1]["cpu"] is not None
     child = psutil.Process(sampler.pid)
-    begun = time.perf_counter()
-    sampler.stop()
-    assert time.perf_counter() - begun < 0.5
+    sampler.stop()  # whoever waited for the driver here would wait for an hour
     wait_until(lambda: not child.is_running())
 
 
@@ -70,6 +68,6 @@ def test_the_child_ends_when_its_reader_is_gone(tmp_path, wait_until):
         "print(Sampler(Path('.'), lambda sample: None).pid, flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as reader:
-        child = psutil.Process(int(reader.stdout.readline()))
+        child = identity.of(int(reader.stdout.readline()))
         reader.kill()
-    wait_until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+    wait_until(lambda: not identity.is_alive(child))
