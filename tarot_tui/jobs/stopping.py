@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tarot_tui.jobs.process import Worker
 from tarot_tui.locale import _
+
+if TYPE_CHECKING:
+    from tarot_tui.jobs.process import Worker
 
 #: Seconds, each also a key of ``job.yaml``: to save and stop after a request, and from SIGTERM to SIGKILL after that.
 STOP_GRACE = 300.0
