@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
-from tarot_tui.jobs.status import Status, named
+from tarot_tui.jobs.status import Status
 from tarot_tui.locale import _
-from tarot_tui.text import duration, one_line, size
+from tarot_tui.text import duration
+from tarot_tui.tui.head_lines import ROLES, progress_line, times, title_line
 from tarot_tui.tui.run_curves import number
 from tarot_tui.tui.run_reader import Look
-from tarot_tui.tui.spans import Runs, bar, chop_words, fit, flow, spread, width_of
+from tarot_tui.tui.spans import Runs, chop_words, flow
 from tarot_tui.tui.widgets.lines import Lines
 
-_ROLES = {"finished": "good", "running": "good", "failed": "bad", "lost": "bad"}
 #: Lines that a reason may take.
 _REASON_LINES = 3
 
@@ -66,27 +65,13 @@ class RunHead(Lines):
         if self._look is None:
             return [[("label", self._silent() or _("Reading the run…"))]]
         look, found = self._look, self._look.status
-        state = [(_ROLES.get(found.state, "doubt"), named(found))]
-        if found.attempt > 1:
-            state.append(("label", "  " + _("attempt {number}").format(number=found.attempt)))
-        title: Runs = [("name", one_line(look.title, 60)), ("", "  "), *state]
-        lines = [spread(title, [("label", self._folder_name)], width)] if width > 60 else [fit(title, width)]
-        lines.append(self._progress(found, width))
+        lines = [title_line(look.title, found, self._folder_name, width), progress_line(found, width)]
         for items in (_times(look), _readings(look.metrics, self._smoothed)):
             lines += flow(items, width, 2)[: 1 if self.compact else None]
         for role, sentence in self._sentences(look):
             rows = chop_words(sentence, width)[:_REASON_LINES]
             lines += [[(role, row)] for row in rows]
         return lines
-
-    def _progress(self, found: Status, width: int) -> Runs:
-        share = found.step / found.total if found.step is not None and found.total else None
-        if share is None:
-            return [("label", one_line(found.what, width) or _("no progress reported yet"))]
-        right: Runs = [("value", f" {100 * share:3.0f} %"), ("", "  " + counted(found))]
-        if found.what:
-            right.append(("label", "  " + one_line(found.what, 24)))
-        return [*bar(share, max(width - width_of(right), 4), "bar"), *right]
 
     def _silent(self) -> str:
         if not self._silence:
@@ -106,7 +91,7 @@ class RunHead(Lines):
             ).format(time=duration(look.force_in))))  # fmt: skip
         elif found.reason:
             said.append(
-                (_ROLES.get(found.state, "doubt") if found.state != "running" else "doubt", found.reason)
+                (ROLES.get(found.state, "doubt") if found.state != "running" else "doubt", found.reason)
             )
         if what_next := next_step(found, look.kind, self._folder_name):
             said.append(("", what_next))
@@ -126,56 +111,11 @@ def next_step(found: Status, kind: str, name: str) -> str:
     return ""
 
 
-def counted(found: Status) -> str:
-    """``step 120 of 400``, or ``1.2 GB of 3.4 GB``."""
-    if found.unit == "bytes":
-        return _("{done} of {all}").format(done=size(found.step), all=size(found.total))
-    if found.unit == "steps":
-        return _("step {done} of {all}").format(done=f"{found.step:,}", all=f"{found.total:,}")
-    return _("{done} of {all} {unit}").format(done=f"{found.step:,}", all=f"{found.total:,}", unit=found.unit)
-
-
 def _times(look: Look) -> list[Runs]:
-    # Padded, so that a number that grows by a digit does not move all that stands behind it.
-    items: list[Runs] = []
-    if look.eta is not None and look.status.state == "running":
-        until = _clock(look.time + look.eta, look.time)
-        items.append(
-            [("label", _("left") + " "), ("value", f"{about(look.eta):<8}"), ("label", f" ({until})")]
-        )
-    if look.elapsed is not None:
-        label = _("running for") if look.status.alive else _("ran for")
-        items.append([("label", label + " "), ("", f"{duration(look.elapsed):<11}")])
-    pace = look.status.pace
-    if look.status.alive and pace and pace.step > pace.first_step and look.status.unit == "steps":
-        seconds = (pace.time - pace.first_time) / (pace.step - pace.first_step)
-        items.append(
-            [
-                (
-                    "",
-                    _("{seconds} s/step").format(
-                        seconds=f"{seconds:.2f}" if seconds >= 0.1 else f"{seconds:.2g}"
-                    ),
-                )
-            ]
-        )
+    items = times(look.status, look.elapsed, look.eta, look.time)
     if throughput := number(look.metrics.get("throughput")):
         items.append([("", _("{count} tokens/s").format(count=f"{throughput:,.0f}"))])
     return items
-
-
-def about(seconds: float) -> str:
-    """A duration as exactly as a forecast can be: in minutes from two on, in hours from two days on."""
-    if seconds < 120:
-        return duration(seconds)
-    return duration(60 * round(seconds / 60)) if seconds < 172_800 else duration(3600 * round(seconds / 3600))
-
-
-def _clock(moment: float, now: float) -> str:
-    local = time.localtime(moment)
-    if local.tm_yday == time.localtime(now).tm_yday:
-        return time.strftime("%H:%M", local)
-    return time.strftime("%m-%d %H:%M", local)
 
 
 def _readings(metrics: dict[str, Any], smoothed: float | None) -> list[Runs]:
