@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import string
 from pathlib import Path
 
@@ -55,6 +56,22 @@ def test_the_sentences_are_traditional_chinese():
     simplified = set("这说对时为过还没样学习设数据网络单击")
     found = {c for m in catalogue() if m.id for c in m.string if c in simplified}
     assert not found, found
+
+
+def test_no_word_is_of_the_mainland_and_each_thing_has_one_name():
+    words = re.compile(
+        "信息|默認|質量|軟件|硬件|網絡|服務器|打印|文件夾|界面|內存|緩存|字節|調用|變量|加載|運行|屏幕|數據|激活|支持|創建|添加"
+        "|優化|導入|導出|鏈接|算法|磁盤|訪問|模塊|插件|菜單|系統提示(?!詞)|答案|對話範本|分詞器|觀看|紀錄|記錄|發布|損壞"
+    )
+    assert not [m.string for m in catalogue() if m.id and words.search(m.string)]
+
+
+def test_chinese_has_its_own_punctuation_and_a_space_beside_other_letters():
+    han = "[\u4e00-\u9fff]"
+    wrong = re.compile(
+        f"{han}[,;:!?(]|[)]{han}|{han}[A-Za-z0-9]|[A-Za-z0-9]{han}| [「」，。；：（）]|[「」，。；：（）] "
+    )
+    assert not [m.string for m in catalogue() if m.id and wrong.search(m.string)]
 
 
 def test_locale_names_find_our_languages():
