@@ -209,7 +209,7 @@ def _export_base(project: Project, args: Namespace) -> str:
     if BASE_RELEASE in releases(project):
         return _done_before(project.models / BASE_RELEASE, project)
     base = locate(EMBEDDED, lambda line: None)
-    return _finish(launch_base(project, base, [QUANT], BASE_RELEASE), args)
+    return _finish(launch_base(project, base, [QUANT], BASE_RELEASE, called=EMBEDDED), args)
 
 
 def _compare(project: Project, args: Namespace) -> str:

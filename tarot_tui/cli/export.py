@@ -147,9 +147,10 @@ def _launch_base(args: Namespace, project: Project) -> Path:
     _refuse_merge_without_adapter(args)
     adapters = [parse_adapter(text) for text in args.adapters]
     base = _base(args, project)
-    name = args.output or (adapters[0].folder.absolute().name if adapters else base.name)
+    called = "" if (project.root / args.base).is_dir() else args.base
+    name = args.output or (adapters[0].folder.absolute().name if adapters else Path(called or base).name)
     return launch_base(
-        project, base, _quants(args), name,
+        project, base, _quants(args), name, called=called,
         adapters=adapters, merge=args.merge, replace=args.replace, threads=args.threads, imatrix=_imatrix(args),
     )  # fmt: skip
 

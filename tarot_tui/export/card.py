@@ -13,6 +13,7 @@ from typing import Any
 
 from tarot_tui.project import write_text
 from tarot_tui.text import plain
+from tarot_tui.training.base import is_hub_name
 
 _LIBRARIES = {"adapter": "peft", "merged": "transformers", "gguf": "gguf"}
 # How the hub draws the line from the base to this: quantized is for the base's own weights only.
@@ -62,12 +63,6 @@ class Subject:
     request: dict[str, Any] = field(default_factory=dict)
 
 
-def is_hub_name(name: str) -> bool:
-    """Whether ``name`` looks like ``organisation/model`` and not like a path."""
-    parts = name.split("/")
-    return len(parts) == 2 and all(parts) and not name.startswith((".", "~"))
-
-
 def license_of(found: Subject) -> str:
     """The base's licence text; empty where it brought none."""
     if text := str(found.facts.get("license") or ""):
@@ -94,8 +89,12 @@ def card(found: Subject, license_name: str, proven: bool = False) -> str:
 
     front: dict[str, Any] = {
         "license": license_name,
-        "base_model": found.base,
-        "base_model_relation": _RELATIONS[found.kind],
+        # Another value than the name of a model there is one the hub does not accept.
+        **(
+            {"base_model": found.base, "base_model_relation": _RELATIONS[found.kind]}
+            if is_hub_name(found.base)
+            else {}
+        ),
         "library_name": _LIBRARIES[found.kind],
         "pipeline_tag": "text-generation",
         "tags": ["tarot-tui", *(["lora"] if found.kind == "adapter" else []), "conversational"],

@@ -128,14 +128,14 @@ def activate(folder: Path) -> None:
 
 
 @contextmanager
-def view(base: Path, config: dict[str, Any], tokenizer: Path | None = None) -> Iterator[Path]:
+def view(base: Path, config: dict[str, Any], tokenizer: Path | None = None, name: str = "") -> Iterator[Path]:
     """A temporary folder that looks like ``base`` with another ``config.json``, and without any code.
 
     Files are links, so nothing is copied. Files of ``tokenizer``, where given, come before those of ``base``. The
-    folder carries the name of ``base``, because the converter reads a model's family and size from it.
+    folder is called ``name``, else as ``base`` is, because the converter reads a model's family and size from it.
     """
     with tempfile.TemporaryDirectory(prefix="tarot-tui-") as parent:
-        folder = Path(parent) / (base.name or "model")
+        folder = Path(parent) / (name or base.name or "model")
         folder.mkdir()
         for source in filter(None, (base, tokenizer)):
             for path in sorted(source.iterdir()):

@@ -44,6 +44,7 @@ def write_ggufs(
     targets: dict[str, Path],
     *,
     name: str,
+    base_name: str = "",
     key: str = "",
     threads: int = 1,
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -52,7 +53,8 @@ def write_ggufs(
 ) -> list[Written]:
     """Write ``base`` with ``adapters`` merged in, once for every quantisation in ``targets``, in one read.
 
-    Each file appears under its name only when it is complete; ``finished`` is told of it then. An attempt that was
+    name: of the result. base_name: of the base, where its folder's says nothing, as in the hub's cache. Each file
+    appears under its name only when it is complete; ``finished`` is told of it then. An attempt that was
     ended, by whatever, is taken up behind its last finished tensor when ``key``, which says what the contents of
     base and adapters are, is the same. ``progress`` is called with bytes written and in all. Raises Refused for what
     cannot be exact, BadInput when the disk is too small, TarotError without the tools, OSError when the disk is full.
@@ -68,7 +70,7 @@ def write_ggufs(
     with ExitStack() as stack, torch.inference_mode():
         checkpoint, plan, config = stack.enter_context(planned(base, adapters))
         tokenizer = instead(base, adapters[0].folder if adapters else None, resized=bool(plan.vocabulary))
-        folder = stack.enter_context(converter.view(base, config, tokenizer))
+        folder = stack.enter_context(converter.view(base, config, tokenizer, base_name))
         source = Source(checkpoint, plan)
         outputs: list[Output] = []
         for quant, path in targets.items():

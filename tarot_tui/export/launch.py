@@ -83,6 +83,7 @@ def launch_base(
     quants: list[str],
     name: str,
     *,
+    called: str = "",
     adapters: Sequence[Weighted] = (),
     merge: bool = False,
     replace: bool = False,
@@ -91,7 +92,7 @@ def launch_base(
 ) -> Path:
     """Start exporting a model as it is, or with ``adapters`` from anywhere merged in.
 
-    Raises BadInput for a folder that is no whole model, Refused for an adapter that says it was trained on another
+    called: the name of ``base`` on the hub, if it came from there; its folder's may be a mere hash. Raises BadInput for a folder that is no whole model, Refused for an adapter that says it was trained on another
     base, and otherwise as :func:`launch`.
     """
     from tarot_tui.training.base import check, fingerprint
@@ -107,6 +108,7 @@ def launch_base(
         "step": None,
         "base": str(folder),
         "base_fingerprint": known,
+        "model_name_or_path": called or None,
         "quants": check_quants(quants) or ([] if merge else [default_quant(folder)]),
         "merge": merge,
         "threads": threads,

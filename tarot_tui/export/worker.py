@@ -75,6 +75,11 @@ class Export:
         """Where the release appears."""
         return self.project.models / self.request["name"]
 
+    @property
+    def replaced(self) -> Path:
+        """Where the release that had this name is while the new one takes its place."""
+        return self.target.with_name(f".{self.target.name}.old")
+
     def missing(self) -> list[str]:
         """The quantisations that are still to be made; with those for llama-quantize also what it reads."""
         wanted = [quant for quant in self.request["quants"] if quant not in self.pieces["ggufs"]]
@@ -165,6 +170,8 @@ def run(request: dict[str, Any]) -> Path:
 
 def _begin(export: Export) -> Export:
     """Take up what an earlier attempt, or the release to be replaced, finished from the same adapter and base."""
+    if export.replaced.exists() and not export.target.exists():  # an attempt ended between two renames
+        export.replaced.rename(export.target)
     if (export.target / FILE).is_file() and not export.request["replace"]:
         raise Refused(_("There is a model '{name}' already.").format(name=export.request["name"]))
     key = {
@@ -265,6 +272,7 @@ def _quantise(export: Export) -> bool | None:
             export.adapters,
             {quant: export.gguf(quant) for quant in ours},
             name=export.request["name"],
+            base_name=Path(export.request.get("model_name_or_path") or export.base).name,
             key=json.dumps(export.pieces["key"]),
             threads=export.threads,
             progress=_meter(_("writing GGUF")),
@@ -342,15 +350,14 @@ def _write_card(export: Export, described: dict[str, Any]) -> None:
 
 def _publish(export: Export) -> None:
     """Let the whole release appear at once; an older one goes only then."""
-    (export.making / _PIECES).unlink()
     if not export.request["merge"]:
         shutil.rmtree(export.making / MERGED, ignore_errors=True)
-    old = export.target.with_name(f".{export.target.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
+    shutil.rmtree(export.replaced, ignore_errors=True)
     if export.target.exists():
-        export.target.rename(old)
+        export.target.rename(export.replaced)
     export.making.rename(export.target)
-    shutil.rmtree(old, ignore_errors=True)
+    (export.target / _PIECES).unlink()
+    shutil.rmtree(export.replaced, ignore_errors=True)
 
 
 def _meter(what: str, unit: str = "bytes") -> Any:

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from tarot_tui.errors import BadInput
-from tarot_tui.export.card import Subject, is_hub_name
+from tarot_tui.export.card import Subject
 from tarot_tui.findings import Finding
 from tarot_tui.locale import _
 from tarot_tui.project import Project
 from tarot_tui.text import one_line
+from tarot_tui.training.base import is_hub_name
 
 #: What can be published, in the order in which it is looked for when nothing is said.
 KINDS = ("gguf", "merged", "adapter")

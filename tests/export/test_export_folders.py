@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
 from tarot_tui.cli import main
 from tarot_tui.export.cost import cost
+from tarot_tui.export.inspect import inspect
 from tarot_tui.export.kquants import QUANTS
 from tarot_tui.export.release import read_release
 from tarot_tui.jobs.spec import create
@@ -50,6 +52,20 @@ def test_several_adapters_are_merged_with_their_weights(
     in_child(MERGE, base, adapter, other, tmp_path / "expected")
     made = (release.merged / "model.safetensors").read_bytes()
     assert made == (tmp_path / "expected/model.safetensors").read_bytes()
+
+
+def test_a_model_of_the_hub_keeps_its_name(project, tarot, tiny_llama, tmp_path, monkeypatch):
+    cache = tmp_path / "hub/models--tarot--Reader-3M-Instruct"
+    (cache / "refs").mkdir(parents=True)
+    (cache / "refs/main").write_text("0123abcd" * 5)
+    shutil.copytree(tiny_llama, cache / "snapshots" / ("0123abcd" * 5))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    code, out, err = tarot("export", "--base", "tarot/Reader-3M-Instruct", "--quant", "q8_0")
+    assert code == 0, out + err
+    release = read_release(project, "Reader-3M-Instruct")
+    assert release.base == "tarot/Reader-3M-Instruct"
+    metadata = inspect(release.ggufs["q8_0"]).metadata
+    assert (metadata["general.basename"], metadata["general.finetune"]) == ("Reader", "Instruct")
 
 
 def test_an_adapter_of_a_run_is_held_against_the_base_of_that_run(project, tarot, base, adapter):

@@ -156,11 +156,13 @@ def test_a_refusal_of_the_worker_is_the_commands_own(project, make_run, tarot, c
     assert releases(project) == []
 
 
-def requested(project, run: Path, base: Path, name: str, quants: list[str], merge: bool) -> Path:
+def requested(
+    project, run: Path, base: Path, name: str, quants: list[str], merge: bool, replace: bool = False
+) -> Path:
     """The job of an export, not started."""
     request = {
         "project": str(project.root), "name": name, "run": run.name, "adapter": ".", "base": str(base),
-        "quants": quants, "merge": merge, "replace": False,
+        "quants": quants, "merge": merge, "replace": replace,
     }  # fmt: skip
     return create(project, "export", name, ["-"], request)
 
@@ -217,6 +219,33 @@ def test_killed_at_the_very_end_everything_is_kept(project, make_run, in_child, 
     monkeypatch.setenv("TAROT_JOB_DIR", str(job))
     assert "Merging" not in in_child("from tarot_tui.export.worker import main; assert main() == 0")
     assert visible(project) == ["reader"]
+
+
+KILLED_BETWEEN = """
+import os, signal
+from pathlib import Path
+real = Path.rename
+def rename(self, target):
+    if self.name.endswith(".making"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(self, target)
+Path.rename = rename
+from tarot_tui.export.worker import main
+main()
+"""
+
+
+def test_killed_while_it_takes_the_place_of_an_older_one_neither_is_lost(
+    project, make_run, in_child, monkeypatch, base, adapter
+):
+    job = requested(project, make_run(base, adapter), base, "reader", [], True, replace=True)
+    monkeypatch.setenv("TAROT_JOB_DIR", str(job))
+    in_child("from tarot_tui.export.worker import main; assert main() == 0")
+    assert subprocess.run([sys.executable, "-c", KILLED_BETWEEN]).returncode == -signal.SIGKILL
+    assert visible(project) == []
+    said = in_child("from tarot_tui.export.worker import main; assert main() == 0")
+    assert "Merging" not in said and visible(project) == ["reader"]
+    assert not list(project.models.glob(".*")) and not list((project.models / "reader").glob("pieces.json"))
 
 
 def test_what_was_finished_for_another_adapter_is_not_taken_up(

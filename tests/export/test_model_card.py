@@ -55,6 +55,13 @@ def test_a_model_of_unknown_origin_has_a_card_too(merged):
     assert front["license"] == "other" and "Training" not in body
 
 
+def test_the_hub_is_told_of_no_base_that_it_does_not_have(merged):
+    write_card(merged, subject(merged, base="my-llama"))
+    front, body = read(merged)
+    assert not {"base_model", "base_model_relation"} & front.keys()
+    assert "my-llama" in body
+
+
 @pytest.mark.parametrize(
     ("model", "name"),
     [("org/base", "org/base"), ("/home/me/secret/llama", "llama"), ("./a/b", "b"), ("~/b", "b"), ("b", "b")],
