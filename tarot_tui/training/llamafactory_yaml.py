@@ -110,7 +110,7 @@ def _measuring(recipe: Recipe) -> dict[str, Any]:
         "val_size": share,
         "eval_strategy": "steps",
         "eval_steps": recipe.measuring_steps,
-        "per_device_eval_batch_size": recipe.per_device_eval_batch_size or recipe.per_device_train_batch_size,
+        "per_device_eval_batch_size": recipe.eval_batch,
         "metric_for_best_model": "eval_loss",
         "greater_is_better": False,
     }

@@ -279,6 +279,11 @@ class Recipe(BaseModel):
         return self.packing or self.neat_packing
 
     @property
+    def eval_batch(self) -> int:
+        """``per_device_eval_batch_size`` in force: as in training unless it was given."""
+        return self.per_device_eval_batch_size or self.per_device_train_batch_size
+
+    @property
     def measuring_steps(self) -> int:
         """``eval_steps`` in force: with every checkpoint unless it was given."""
         return self.eval_steps or self.save_steps

@@ -47,3 +47,34 @@ def test_a_batch_of_blanks_alone_teaches_nothing_and_breaks_nothing(tiny_llama):
         loss.backward()
         assert loss.item() == 0
         assert all(not weight.grad.any() for weight in model.parameters() if weight.grad is not None)
+
+
+def test_what_is_measured_is_the_mean_over_all_tokens_whatever_the_batches(
+    cards, tiny_llama, tiny_recipe, add_dataset, tmp_path
+):
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from tarot_tui.training.encode import load_tokenizer
+    from tarot_tui.training.engines.native import make_trainer
+    from tarot_tui.training.samples import prepare
+
+    add_dataset(
+        cards, "held", [("Say it.", "It is " + "so, " * times + "yes.") for times in (0, 1, 9, 2, 30)]
+    )
+    recipe = tiny_recipe(eval_dataset="held")
+    samples, tokenizer = prepare(cards, recipe, tiny_llama), load_tokenizer(tiny_llama)
+    request = {"device": {"kind": "cpu"}, "precision": "fp32"}
+
+    def model():
+        return AutoModelForCausalLM.from_pretrained(tiny_llama, dtype=torch.float32)
+
+    alone = model()
+    sums = torch.zeros(2)
+    for one in samples.evaluation:
+        loss = alone(input_ids=torch.tensor([one.input_ids]), labels=torch.tensor([one.labels])).loss
+        sums += torch.tensor([loss.item() * one.supervised, one.supervised])
+    for changes in ({"per_device_eval_batch_size": 1}, {}, {"flash_attn": "sdpa"}):
+        asked = tiny_recipe(eval_dataset="held", **changes)
+        trainer = make_trainer(model(), tokenizer, samples, asked, tmp_path, request)
+        assert trainer.evaluate()["eval_loss"] == pytest.approx((sums[0] / sums[1]).item(), rel=1e-5)

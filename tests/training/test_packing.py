@@ -86,7 +86,13 @@ def test_steps_and_tokens_are_as_planned_and_a_stopped_run_goes_on_the_same(plan
 
 
 @pytest.mark.slow
-def test_two_processes_learn_the_same_rows_in_the_same_steps(planned, train_here, metrics):
+def test_two_processes_learn_the_same_rows_in_the_same_steps_and_measure_the_same(
+    planned, train_here, metrics, add_dataset
+):
+    cards, recipe, _plan = planned
+    add_dataset(cards, "held", [("Say it.", "It is " + "so, " * times + "yes.") for times in (1, 0, 12)])
+    recipe = recipe.model_copy(update={"eval_dataset": ["held"], "eval_steps": 2})
+    planned = cards, recipe, plan_in_child(cards, recipe)
     alone, together = make_job(*planned, "alone"), make_job(*planned, "together", layout(2))
     launch.start(together)
     train_here(alone)
@@ -95,5 +101,5 @@ def test_two_processes_learn_the_same_rows_in_the_same_steps(planned, train_here
         time.sleep(0.1)
     assert status.read(together).state == "finished", (together / "log.txt").read_text()
     for ours, same in zip(metrics(together), metrics(alone), strict=True):
-        for key in ("loss", "grad_norm"):
-            assert ours[key] == pytest.approx(same[key], rel=1e-2)
+        for key in {"loss", "grad_norm", "eval_loss"} & same.keys():
+            assert ours[key] == pytest.approx(same[key], rel=1e-3 if key == "eval_loss" else 1e-2)

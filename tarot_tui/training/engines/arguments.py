@@ -32,7 +32,7 @@ def arguments(
         **{name: getattr(recipe, name) for name in same},
         warmup_steps=schedule(recipe, count, worker.processes()).warmup,
         gradient_checkpointing_kwargs={"use_reentrant": False} if recipe.gradient_checkpointing else None,
-        per_device_eval_batch_size=recipe.per_device_eval_batch_size or recipe.per_device_train_batch_size,
+        per_device_eval_batch_size=recipe.eval_batch,
         eval_strategy="steps" if measure else "no",
         eval_steps=recipe.measuring_steps if measure else None,
         prediction_loss_only=True,

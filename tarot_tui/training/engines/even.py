@@ -32,6 +32,11 @@ class Padded(Dataset):
         return self._items[index] if index < len(self._items) else _BLANK
 
 
+def evened(samples: Sequence[Sample], multiple: int) -> list[Sample]:
+    """The samples, and blanks behind them up to a multiple of ``multiple``."""
+    return [*samples, *[_BLANK] * (-len(samples) % multiple)]
+
+
 class EvenSampler(Sampler[int]):
     """An epoch's order of ``count`` items, and then blanks up to a multiple of ``multiple``."""
 

@@ -32,7 +32,7 @@ from tarot_tui.training.engines.asking import compare
 from tarot_tui.training.engines.batches import Collator, Item, RowCollator, gives_chosen_logits
 from tarot_tui.training.engines.callbacks import BetweenLogs, EarlyStop, Requests, TrainerLog
 from tarot_tui.training.engines.checkpoints import last_complete, step_of
-from tarot_tui.training.engines.even import EvenTrainer, Padded
+from tarot_tui.training.engines.even import EvenTrainer, Padded, evened
 from tarot_tui.training.engines.kernels import fit
 from tarot_tui.training.engines.model import as_its_base, first_adapter, load_model, plain
 from tarot_tui.training.engines.neftune import add_noise
@@ -129,7 +129,7 @@ def make_trainer(
         ),
         loraplus_lr_ratio=recipe.loraplus_lr_ratio,
         train_dataset=Padded(drawn),
-        eval_dataset=samples.evaluation or None,
+        eval_dataset=evened(samples.evaluation, worker.processes() * recipe.eval_batch) or None,
         data_collator=RowCollator(answers_only) if made.rows else Collator(pad or 0, answers_only),
         processing_class=tokenizer,
         callbacks=[TrainerLog(folder / files.METRICS), Requests()],

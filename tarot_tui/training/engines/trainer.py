@@ -1,4 +1,5 @@
-"""transformers' Trainer, with what it leaves to others: LoRA+'s learning rates, and a whole model saved as its base was."""
+"""transformers' Trainer, with what it leaves to others: LoRA+'s learning rates, a measured loss that does not hang on how
+samples are divided, and a whole model saved as its base was."""
 
 from __future__ import annotations
 
@@ -6,6 +7,9 @@ from typing import Any
 
 import torch
 from transformers import Trainer
+from transformers.trainer_utils import EvalLoopOutput
+
+from tarot_tui.training.encode import IGNORED
 
 
 class RecipeTrainer(Trainer):
@@ -19,6 +23,8 @@ class RecipeTrainer(Trainer):
     def __init__(self, *args: Any, loraplus_lr_ratio: float | None = None, **options: Any) -> None:
         super().__init__(*args, **options)
         self._ratio = loraplus_lr_ratio
+        #: Of what has been measured so far: the sum of the losses, and the tokens.
+        self._measured = torch.zeros(2, device=self.args.device)
         self.saved_in: torch.dtype | None = None
 
     def create_optimizer(self, model: torch.nn.Module | None = None) -> torch.optim.Optimizer:
@@ -32,6 +38,29 @@ class RecipeTrainer(Trainer):
                 self._ratio,
             )
         return super().create_optimizer(model)
+
+    def evaluation_loop(self, *args: Any, metric_key_prefix: str = "eval", **options: Any) -> EvalLoopOutput:
+        """Trainer's, but with the mean over all tokens as the loss.
+
+        Its own is the mean over batches, so that it would change with their size and with the number of processes.
+        """
+        self._measured.zero_()
+        output = super().evaluation_loop(*args, metric_key_prefix=metric_key_prefix, **options)
+        total, tokens = self.accelerator.reduce(self._measured, "sum").tolist()
+        output.metrics[f"{metric_key_prefix}_loss"] = total / tokens
+        return output
+
+    def prediction_step(
+        self, model: torch.nn.Module, inputs: dict[str, Any], *args: Any, **options: Any
+    ) -> tuple[Any, Any, Any]:
+        """Trainer's, of which loss and tokens are added to those of the other batches."""
+        found = super().prediction_step(model, inputs, *args, **options)
+        targets = inputs["labels"] if "shift_labels" in inputs else inputs["labels"][:, 1:]
+        count = (targets != IGNORED).sum().to(self._measured)
+        # Divided by the tokens of all processes it was, and then taken as often as there are processes.
+        total = found[0] * self.accelerator.reduce(count, "sum") / self.accelerator.num_processes
+        self._measured += torch.stack([total.to(count), count])
+        return found
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, torch.Tensor] | None = None) -> None:
         """Trainer's only place where gathered weights pass by; on other processes than the first there are none."""
