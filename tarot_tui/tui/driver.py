@@ -20,6 +20,7 @@ from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
+from tarot_tui.tui import first_frame
 from tarot_tui.tui.celldiff import CellDiff
 from tarot_tui.tui.outlet import Outlet
 from tarot_tui.tui.stray import StrayOutput
@@ -33,6 +34,7 @@ _RESYNC, _RESYNC_ON_FOCUS = 300.0, 60.0
 _TOGETHER, _HURRY = 0.03, 0.5
 #: Seconds that a terminal which takes nothing at all may hold up quitting.
 _LAST_WORDS = 0.3
+_OTHER_SCREEN = "\x1b[?1049h"
 
 
 def driver_class() -> type[Driver] | None:
@@ -40,9 +42,7 @@ def driver_class() -> type[Driver] | None:
 
     ``TAROT_TUI_DRIVER=stock`` switches ours off, and ``TEXTUAL_DRIVER`` (a browser, say) goes before it.
     """
-    if os.environ.get("TAROT_TUI_DRIVER") == "stock" or os.environ.get("TEXTUAL_DRIVER"):
-        return None
-    return SlimDriver
+    return SlimDriver if first_frame.ours() else None
 
 
 def redraw(app: App) -> None:
@@ -65,6 +65,10 @@ class SlimDriver(LinuxDriver):
         self._synced = 0.0
         self._hurried_until = 0.0
         self._stray = StrayOutput()
+        self._entered = (
+            False  # the terminal shows the other screen already, with what was drawn there before us
+        )
+        self._end_of_input: tuple[int, int] | None = None  # a pipe that wakes the thread which waits for keys
 
     def forget(self) -> None:
         """Trust nothing about what the terminal shows: the next output is the whole screen. Safe everywhere."""
@@ -78,6 +82,8 @@ class SlimDriver(LinuxDriver):
 
     def write(self, data: str) -> None:
         """Let the terminal show what ``data`` draws, as soon as it can take it. Never waits."""
+        if data == _OTHER_SCREEN and self._entered:
+            return  # some terminals would clear it
         with self._lock:
             size = tuple(self._app.size)
             if size != self._diff.size:
@@ -107,7 +113,12 @@ class SlimDriver(LinuxDriver):
         self._hurried_until = time.monotonic() + 2.0
         self._terminal = self._stray.divert()
         self._outlet = Outlet(self._terminal, self._take, self._patience)
+        self._end_of_input = os.pipe()
+        settings = first_frame.hand_over()
+        self._entered = settings is not None
         super().start_application_mode()
+        self._entered = False
+        self.attrs_before = settings or self.attrs_before
         if (
             self._writer_thread
         ):  # Textual's own, which waits for a slow terminal and lets the app wait with it
@@ -123,6 +134,15 @@ class SlimDriver(LinuxDriver):
                 resized(number, frame)
 
         signal.signal(signal.SIGWINCH, forget_and_resize)
+
+    def disable_input(self) -> None:
+        """Take no more keys."""
+        ends, self._end_of_input = self._end_of_input, None
+        if ends:
+            os.write(ends[1], b"\0")
+        super().disable_input()  # waits for the thread
+        for end in ends or ():
+            os.close(end)
 
     def close(self) -> None:
         """Give the terminal back, unless it takes nothing any more."""
@@ -163,8 +183,12 @@ class SlimDriver(LinuxDriver):
         """Read keys and mouse until told to stop; bytes that are no UTF-8 never end the app."""
         parser = XTermParser(self._debug)
         decode = getincrementaldecoder("utf-8")(errors="replace").decode
+        sources = [self.fileno, *(self._end_of_input or ())[:1]]
         while not self.exit_event.is_set():
-            if select.select([self.fileno], [], [], 0.1)[0]:
+            # An escape after which nothing comes is a key by itself. Otherwise there is nothing to wake up for.
+            due = parser._timeout_time
+            patience = None if due is None else max(0.0, due - time.monotonic())
+            if self.fileno in select.select(sources, [], [], patience)[0]:
                 received = self._receive()
                 if not received and self.input_tty:
                     # The terminal is gone, and nothing can be shown any more: end as a hang-up ends a program.
