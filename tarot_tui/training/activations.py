@@ -16,8 +16,8 @@ from tarot_tui.training.packing import Item, samples_of
 from tarot_tui.training.recipe import Recipe
 from tarot_tui.training.shape import Shape
 
-#: Scores in fp32 that our loss has at a time (:data:`.engines.fused.loss._CHUNK_BYTES`).
-_SCORES = {"cpu": 24 << 20, "cuda": 256 << 20}
+#: Bytes of scores in fp32 that our loss has at a time, about.
+SCORE_BYTES = {"cpu": 24 << 20, "cuda": 128 << 20}
 #: Share of the activations that glibc's malloc still holds at the peak when checkpointing has freed them; measured.
 _NOT_GIVEN_BACK = 0.4
 
@@ -80,9 +80,14 @@ def scores(shape: Shape, batch: Batch, ways: Ways, width: int, kind: str) -> int
     log-softmax, gradient); our own loss has them for some positions at a time."""
     if not ways.loss:
         return batch.labelled * shape.vocabulary * (2 * width + 2 * 4)
-    at_a_time = min(batch.labelled, max(_SCORES[kind] // (4 * shape.vocabulary), 16))
+    at_a_time = min(batch.labelled, positions_at_a_time(shape.vocabulary, kind))
     # Scores in both precisions, and the gradient of each position's hidden state.
     return at_a_time * shape.vocabulary * (4 + 2 * width) + 2 * batch.labelled * shape.hidden * width
+
+
+def positions_at_a_time(vocabulary: int, kind: str) -> int:
+    """For how many learned positions our own loss makes scores at a time; ``kind`` of device as torch names it."""
+    return max(SCORE_BYTES.get(kind, SCORE_BYTES["cuda"]) // (4 * vocabulary), 16)
 
 
 def kept(shape: Shape, recipe: Recipe, batch: Batch, ways: Ways, width: int, kind: str) -> int:

@@ -74,9 +74,9 @@ def test_a_gated_unit_is_what_autograd_makes_of_it(which, act):
     "cap,scale,bias", [(0.0, 1.0, False), (2.0, 1.0, True), (0.0, 0.25, True), (2.0, 3.0, False)]
 )
 def test_the_loss_in_chunks_is_the_loss_of_whole_logits(monkeypatch, cap, scale, bias):
-    from tarot_tui.training.engines.fused import loss
+    from tarot_tui.training import activations
 
-    monkeypatch.setitem(loss._CHUNK_BYTES, "cpu", 4 * 50 * 16)  # 16 positions at a time
+    monkeypatch.setitem(activations.SCORE_BYTES, "cpu", 4 * 50 * 16)  # 16 positions at a time
     torch.manual_seed(0)
     head = nn.Linear(24, 50, bias=bias).requires_grad_(False)
     hidden, targets = torch.randn(45, 24, requires_grad=True), torch.randint(50, (45,))

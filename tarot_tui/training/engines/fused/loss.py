@@ -15,11 +15,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from tarot_tui.training.activations import positions_at_a_time
 from tarot_tui.training.encode import IGNORED
 from tarot_tui.training.engines.fused.standin import tried
-
-#: Bytes of fp32 scores that are alive at a time, about.
-_CHUNK_BYTES = {"cpu": 24 << 20, "cuda": 128 << 20}
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ class CrossEntropy(torch.autograd.Function):
         """Keeps the gradient of hidden, in its own precision."""
         total = torch.zeros((), dtype=torch.float32, device=hidden.device)
         gradient = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
-        size = max(_CHUNK_BYTES.get(hidden.device.type, 128 << 20) // (4 * weight.shape[0]), 16)
+        size = positions_at_a_time(weight.shape[0], hidden.device.type)
         for begin in range(0, len(hidden), size):
             part = slice(begin, begin + size)
             scores = head.bend(nn.functional.linear(hidden[part], weight, bias).float())
