@@ -14,6 +14,8 @@ _NEEDS = {
     ("report_to", "tensorboard"): ("tensorboard", "tensorboard"),
     ("report_to", "wandb"): ("wandb", "wandb"),
     ("report_to", "trackio"): ("trackio", "trackio"),
+    ("quantization_bit", 4): ("bitsandbytes", "bitsandbytes"),
+    ("quantization_bit", 8): ("bitsandbytes", "bitsandbytes"),
     ("optim", "adamw_8bit"): ("bitsandbytes", "bitsandbytes"),
     ("optim", "paged_adamw_8bit"): ("bitsandbytes", "bitsandbytes"),
     ("flash_attn", "fa2"): ("flash_attn", "flash-attn --no-build-isolation"),

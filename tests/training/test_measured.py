@@ -12,8 +12,7 @@ import pytest
 from tarot_tui.jobs.classify import Ending, classify
 from tarot_tui.training.engines.reporting import prepare_report
 from tarot_tui.training.launch import make_job
-from tarot_tui.training.packages import missing
-from tarot_tui.training.plan import plan_in_child
+from tarot_tui.training.plan import make_plan, plan_in_child
 
 
 def test_it_finishes_early_with_the_best_checkpoint_as_its_result_also_when_it_is_resumed(
@@ -61,15 +60,17 @@ def test_curves_go_to_tensorboard(cards, tiny_recipe, train_here):
         ({"report_to": "wandb"}, "wandb", "pip install wandb"),
         ({"report_to": "trackio"}, "trackio", "pip install trackio"),
         ({"optim": "paged_adamw_8bit"}, "bitsandbytes", "pip install bitsandbytes"),
-        ({"flash_attn": "fa2"}, "flash_attn", "pip install flash-attn"),
+        ({"quantization_bit": 4}, "bitsandbytes", "pip install bitsandbytes"),
+        ({"flash_attn": "fa2", "bf16": True}, "flash_attn", "pip install flash-attn"),
     ],
 )
-def test_a_missing_package_is_said_in_the_plan_with_the_command_that_brings_it(
-    tiny_recipe, monkeypatch, changes, module, command
+def test_a_missing_package_is_said_once_in_the_plan_with_the_command_that_brings_it(
+    cards, tiny_recipe, tiny_llama, monkeypatch, changes, module, command
 ):
     monkeypatch.setitem(sys.modules, module, None)  # as if it were not installed
-    (found,) = missing(tiny_recipe(**changes))
-    assert found.severity == "error" and found.fix.startswith(command)
+    plan = make_plan(cards, tiny_recipe(**changes), tiny_llama)
+    (found,) = (one for one in plan.findings if one.severity == "error")
+    assert found.id.endswith(".missing") and found.fix.startswith(command)
 
 
 def test_without_a_login_curves_for_wandb_stay_in_the_runs_folder(tmp_path, monkeypatch, capsys):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.util import find_spec
 
 from tarot_tui.findings import Finding
 from tarot_tui.locale import _
@@ -40,19 +39,8 @@ def _precision(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _packages(facts: Facts) -> Iterator[Finding]:
-    recipe = facts.recipe
-    asked = "quantization_bit" if recipe.quantization_bit else "optim" if "8bit" in recipe.optim else ""
-    if asked and not find_spec("bitsandbytes"):
-        yield Finding(
-            f"{asked.removesuffix('_bit')}.bitsandbytes_missing",
-            "error",
-            _("{key}: {value} needs the package bitsandbytes, which is not installed.").format(
-                key=asked, value=getattr(recipe, asked)
-            ),
-            fix="pip install bitsandbytes",
-        )
-    if recipe.flash_attn == "fa2" and facts.precision == "fp32":
+def _attention(facts: Facts) -> Iterator[Finding]:
+    if facts.recipe.flash_attn == "fa2" and facts.precision == "fp32":
         yield Finding(
             "flash_attn.needs_16_bits",
             "error",
@@ -101,4 +89,4 @@ def _disk(facts: Facts) -> Iterator[Finding]:
         )
 
 
-CHECKS = (_precision, _packages, _memory, _disk)
+CHECKS = (_precision, _attention, _memory, _disk)

@@ -28,7 +28,7 @@ _ALONE = Layout()
 #: What the plan says of our own engine and our own packages.
 _NATIVE = {
     "memory.over",
-    "quantization.bitsandbytes_missing",
+    "quantization_bit.missing",
     "report_to.missing",
     "optim.missing",
     "flash_attn.missing",
