@@ -36,7 +36,7 @@ from tarot_tui.training.runs import recipe_of
 #: Seconds before the end at which Slurm warns; a checkpoint must be written by then.
 _WARNING = 120
 #: What is only true of the machine that submits.
-_OF_THIS_MACHINE = ("memory.", "device.", "precision.", "optim.needs_gpu", "sharding.needs_gpu", "session.")
+_OF_THIS_MACHINE = ("memory.", "device.", "precision.", "flash_attn.needs_16_bits")
 #: Seconds that the other machines wait for the first one to say where it is.
 _MEETING = 120.0
 

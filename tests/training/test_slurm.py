@@ -85,7 +85,10 @@ def test_what_is_only_true_of_the_login_node_does_not_count(plan_of_cards):
     from tarot_tui.findings import Finding
 
     recipe, plan = plan_of_cards
-    here = [Finding("memory.over", "error", "too big"), Finding("device.cpu", "warning", "slow")]
+    here = [
+        Finding(name, "error", "not here")
+        for name in ("memory.over", "device.cpu", "precision.bf16_emulated", "flash_attn.needs_16_bits")
+    ]
     assert elsewhere(replace(plan, findings=[*here, *plan.findings]), {"gpus": "1"}).findings == plan.findings
 
 
