@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from argparse import ArgumentParser, Namespace
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -55,12 +56,14 @@ def run(args: Namespace) -> int:
 
 
 def _watch(project: Project, folder: Path | None) -> NoReturn:
-    from tarot_tui.tui import memory
+    from tarot_tui.tui import first_lines, memory
+    from tarot_tui.tui.first_frame import first_frame
 
     memory.hold()
-    from tarot_tui.tui.app import run_watch
+    with first_frame(partial(first_lines.run, folder) if folder else partial(first_lines.runs, project)):
+        from tarot_tui.tui.app import run_watch
 
-    run_watch(project, folder)
+        run_watch(project, folder)
 
 
 def _several(project: Project) -> bool:

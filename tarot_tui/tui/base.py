@@ -16,7 +16,7 @@ from tarot_tui import personal
 from tarot_tui.locale import _, language, speak
 from tarot_tui.project import cache_dir
 from tarot_tui.text import one_line
-from tarot_tui.tui import keymap, keys, memory, theme
+from tarot_tui.tui import first_frame, keymap, keys, memory, theme
 from tarot_tui.tui.driver import driver_class, redraw
 
 #: Seconds after which the start is surely over.
@@ -147,6 +147,7 @@ class TarotApp(App[ReturnType]):
 
         Textual would print it with every local variable, which may hold what is nobody's business.
         """
+        first_frame.give_back()  # where the app never came up
         error = self._exception
         project = getattr(self, "project", None)
         folder = project.root / ".tarot" if project else cache_dir()

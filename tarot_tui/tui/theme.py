@@ -20,8 +20,8 @@ from tarot_tui import personal
 from tarot_tui.errors import BadInput
 from tarot_tui.locale import _, language
 from tarot_tui.text import one_line
+from tarot_tui.tui.theme_files import chosen_blindly, folders, light_background
 
-DARK, LIGHT = "night", "parchment"
 #: For terminals of sixteen colours.
 ANSI_DARK, ANSI_LIGHT = "wheel", "wheel-light"
 #: For those sixteen where ``NO_COLOR`` forbids the ones above: it has nothing between black and white to lose.
@@ -58,14 +58,6 @@ def title(theme: Theme) -> str:
     """How people call the theme, in the language in use where the file says it so."""
     titles = theme.title if isinstance(theme, NamedTheme) else {}
     return titles.get(language()) or titles.get("en") or theme.name
-
-
-def folders() -> list[Path]:
-    """Where theme files are looked for, ours first."""
-    here = Path(__file__).parent
-    shipped = here / "themes"
-    ours = shipped if shipped.is_dir() else here.parents[1] / "themes"
-    return [ours, personal.folder() / "themes"]
 
 
 def load_all() -> tuple[list[NamedTheme], list[str]]:
@@ -158,23 +150,17 @@ def choose(environ: Mapping[str, str], color_system: str | None, themes: Mapping
         return asked
     if last in themes and fits(themes[last], environ) and (themes[last].ansi or not few):
         return last
-    light = _light_background(environ)
+    light = light_background(environ)
     if few and "NO_COLOR" in environ:
         return BLACK_AND_WHITE
     if few:
         return ANSI_LIGHT if light else ANSI_DARK
-    return LIGHT if light else DARK
+    return chosen_blindly(environ)
 
 
 def fits(theme: Theme, environ: Mapping[str, str]) -> bool:
     """Whether it may be used: under ``NO_COLOR`` Textual 8 draws the terminal's own colours black on black."""
     return not (theme.ansi and "NO_COLOR" in environ)
-
-
-def _light_background(environ: Mapping[str, str]) -> bool:
-    # COLORFGBG="15;0", set by rxvt, Konsole and others: the last number is the background, 7 and 9…15 are light.
-    background = environ.get("COLORFGBG", "").rpartition(";")[2]
-    return background.isdigit() and int(background) in {7, *range(9, 16)}
 
 
 def defaults(theme: Theme) -> dict[str, str]:

@@ -5,7 +5,7 @@ from textual.widgets import Static
 
 from tarot_tui import personal
 from tarot_tui.errors import BadInput
-from tarot_tui.tui import theme
+from tarot_tui.tui import theme, theme_files
 from tarot_tui.tui.app import WizardApp
 from tarot_tui.tui.base import TarotApp
 
@@ -30,7 +30,7 @@ def contrast(one, other):
 def test_our_themes_load_name_every_variable_of_ours_and_can_be_read():
     themes, problems = theme.load_all()
     assert problems == []
-    assert {theme.DARK, theme.LIGHT} <= {found.name for found in themes}
+    assert {theme_files.DARK, theme_files.LIGHT} <= {found.name for found in themes}
     assert len(themes) >= 6
     for found in themes:
         assert set(theme.VARIABLES) <= set(found.variables)
@@ -74,7 +74,7 @@ async def test_a_broken_theme_of_the_users_is_left_out_and_said_once(tmp_path, m
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     app = TarotApp()
     async with app.run_test(notifications=True):
-        assert app.theme in (theme.DARK, theme.LIGHT, theme.ANSI_DARK)
+        assert app.theme in (theme_files.DARK, theme_files.LIGHT, theme.ANSI_DARK)
         assert [str(folder) in note.message for note in app._notifications] == [True]
 
 
