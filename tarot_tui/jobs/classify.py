@@ -184,6 +184,8 @@ def classify(ending: Ending) -> Verdict:
         )
     if ending.forced:
         return Verdict("stopped", "forced", _forced(ending))
+    if outcome == "failed" and (said := one_line(str(ending.result.get("reason") or ""), 600)):
+        return Verdict("failed", _cause(ending).cause, said)
     if ending.exit_code == 0:
         return _ended_quietly(ending)
     return _failure(ending)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,8 @@ class Stopped(Exception):
 def main(do: Callable[[Path, dict[str, Any]], dict[str, Any]], hint: str) -> int:
     """Run ``do`` with the job's folder and its request; its facts go into ``result.json``. Returns the exit code.
 
-    hint: the sentence for whoever starts the worker by hand. What TarotError says is the last line of the log, and so
-    the reason.
+    hint: the sentence for whoever starts the worker by hand. What TarotError says is the last line of the log, and the
+    reason.
     """
     try:
         folder = worker.job_dir()
@@ -32,6 +33,8 @@ def main(do: Callable[[Path, dict[str, Any]], dict[str, Any]], hint: str) -> int
         worker.result("stopped")
     except TarotError as error:
         print(error, file=sys.stderr, flush=True)
+        with suppress(OSError):  # the log has it
+            worker.result("failed", reason=str(error))
         return error.exit_code
     else:
         worker.result("finished", **facts)

@@ -143,10 +143,11 @@ def save_requested() -> bool:
     return True
 
 
-def result(outcome: Literal["finished", "stopped"], **facts: Any) -> None:
+def result(outcome: Literal["finished", "stopped", "failed"], **facts: Any) -> None:
     """Say, when everything is saved, how the work ended: ``finished`` (all of it is done) or ``stopped`` (resumable).
 
-    ``facts`` are JSON-ready and kept in ``result.json``. Failing is said by an exception, not here.
+    ``facts`` are JSON-ready and kept in ``result.json``. ``failed`` is for who has a ``reason`` for people, in one
+    sentence; whoever has none leaves it to the log.
     """
     flush()
     if folder := _folder_to_write():

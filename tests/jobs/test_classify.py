@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tarot_tui.jobs.classify import SIGNATURES, Ending, classify
+from tarot_tui.jobs.classify import SIGNATURES, Ending, Verdict, classify
 from tarot_tui.jobs.python_error import own_error
 
 
@@ -236,3 +236,14 @@ def test_finished_is_only_what_is_done(ending, state, cause):
 def test_escape_sequences_in_an_error_do_not_reach_the_reason():
     verdict = classify(Ending(exit_code=1, log=traceback("ValueError: \x1b[31mred\x1b]0;x\x07")))
     assert "\x1b" not in verdict.reason and "red" in verdict.reason
+
+
+def test_the_sentence_of_a_worker_of_ours_is_the_reason_and_the_cause_is_still_known():
+    said = "The disk is full (No space left on device): make room and export again."
+    verdict = classify(Ending(exit_code=1, log=[said], result={"outcome": "failed", "reason": said}))
+    assert verdict == Verdict("failed", "disk_full", said)
+    refused = "The base is quantised."
+    verdict = classify(
+        Ending(exit_code=3, log=["…", refused], result={"outcome": "failed", "reason": refused})
+    )
+    assert verdict == Verdict("failed", "exit_code", refused)
