@@ -9,7 +9,8 @@ from tarot_tui.errors import Refused
 from tarot_tui.findings import Finding
 from tarot_tui.locale import _
 from tarot_tui.project import Project
-from tarot_tui.publish.contents import Contents, collect
+from tarot_tui.publish.contents import collect
+from tarot_tui.publish.folder import check as check_folder
 from tarot_tui.publish.target import Target, parse
 
 #: The kind of these jobs.
@@ -50,8 +51,8 @@ def offer(
     target = parse(to)
     found = collect(project, name, kind)
     _check(project, target, public)
-    if target.kind == "folder" and not replace:
-        _refuse_to_overwrite(Path(target.place), found)
+    if target.kind == "folder":
+        check_folder(Path(target.place), found, replace=replace)
     sizes = [(item.name, item.size) for item in found.items]
     sizes += [(name, len(text.encode())) for name, text in found.texts.items()]
     return Offer(found.name, found.kind, target, public, sorted(sizes), found.findings)
@@ -71,20 +72,6 @@ def _check(project: Project, target: Target, public: bool) -> None:
                 _("{folder} is where this project keeps its models: publish to another folder.").format(
                     folder=folder
                 )
-            )
-
-
-def _refuse_to_overwrite(folder: Path, found: Contents) -> None:
-    """Somebody's README or an earlier release is not written over unasked; what is there and equal is no matter."""
-    sizes = {item.name: item.size for item in found.items}
-    sizes |= {name: len(text.encode()) for name, text in found.texts.items()}
-    for name, size in sizes.items():
-        there = folder / name
-        if there.exists() and (not there.is_file() or there.stat().st_size != size):
-            raise Refused(
-                _(
-                    "{file} is there already and is another one: pass --replace, or name another folder."
-                ).format(file=there)
             )
 
 

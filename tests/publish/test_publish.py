@@ -14,7 +14,9 @@ from fakes.hub import TOKEN, Repository
 
 from tarot_tui.cli import main
 from tarot_tui.jobs.find import all_jobs
+from tarot_tui.jobs.follow import follow
 from tarot_tui.publish.contents import collect
+from tarot_tui.publish.launch import launch, offer
 
 GGUF = b"GGUF" + bytes(range(256)) * 4000
 
@@ -173,8 +175,36 @@ def test_what_is_in_a_folder_already_is_not_written_over_unasked(publish, tmp_pa
     assert (place / "tarot-q8_0.gguf").read_bytes() == GGUF
     # The same once more changes nothing, and so needs no leave.
     assert publish("tarot", "--to", str(place))[0] == 0
+    # Another training of the same size is another model.
+    for name in ("tarot-q8_0.gguf", "README.md"):
+        was = (place / name).read_bytes()
+        (place / name).write_bytes(was[:-1] + bytes([was[-1] ^ 1]))
+        code, _out, err = publish("tarot", "--to", str(place))
+        assert code == 3 and name in err
+        (place / name).write_bytes(was)
     monkeypatch.chdir(place)
     assert publish("tarot", "--to", " ")[0] == 2
+
+
+def test_a_place_that_cannot_take_it_is_told_before_anything_is_copied(publish, tmp_path, mount_small_disk):
+    (tmp_path / "file").touch()
+    code, _out, err = publish("tarot", "--to", str(tmp_path / "file/x"))
+    assert code == 2 and f"{tmp_path}/file is a file" in err
+    disk = mount_small_disk("16k")
+    code, _out, err = publish("tarot", "--to", str(disk / "x"))
+    assert code == 2 and "make room" in err and not (disk / "x").exists()
+
+
+def test_what_a_file_system_declines_on_the_way_is_one_sentence(
+    publish, tmp_path, released, mount_small_disk
+):
+    disk = mount_small_disk("2m")
+    offered = offer(released, "tarot", str(disk / "x"))
+    (disk / "fill").write_bytes(bytes(3 << 19))
+    job = launch(released, offered)
+    ended = follow(job, on_line=lambda line: None, on_status=lambda status: None)
+    assert ended.state == "failed" and "publish again" in ended.reason
+    assert not list((disk / "x").iterdir())
 
 
 def test_a_drive_is_rclone_s(publish, tmp_path, monkeypatch):
