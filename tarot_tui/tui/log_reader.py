@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from tarot_tui.jobs.log_file import LogFile
 EVERY = 1.5
 
 Work = Callable[[LogFile], Any]
+#: The name of a question, its answer, and the file's generation.
+Told = tuple[str, Any, int]
 
 
 class LogReader:
@@ -32,7 +35,9 @@ class LogReader:
         self.watch: Work = _size
         self._questions: dict[str, Work] = {}
         self._changed = threading.Condition()
+        self._news: Future[Told | None] | None = None
         self._stopped = False
+        self._seen = (-1, 0)
         threading.Thread(target=self._run, name="log-reader", daemon=True).start()
 
     def ask(self, name: str, work: Work) -> None:
@@ -45,6 +50,20 @@ class LogReader:
         """See now whether it has grown."""
         self.ask("grown", _size)
 
+    def news(self, patience: float) -> Told | None:
+        """What it would tell if it looked now; None when the file is as it was.
+
+        None also when that takes longer than ``patience`` seconds; then it is told as ever.
+        """
+        news: Future[Told | None] = Future()
+        with self._changed:
+            self._news = news
+        self.look()
+        try:
+            return news.result(patience)
+        except TimeoutError:
+            return None if news.cancel() else news.result()
+
     def stop(self) -> None:
         """Read no more. Does not wait for what hangs."""
         with self._changed:
@@ -52,19 +71,28 @@ class LogReader:
             self._changed.notify()
 
     def _run(self) -> None:
-        seen = (-1, 0)
         while True:
             name, work = self._next()
             if self._stopped:
                 return
             if name == "grown":
-                now = (self._file.look(), self._file.generation)
-                if now == seen:
-                    continue
-                seen, work = now, self.watch
-            answer = work(self._file)
-            if not self._stopped:
-                self._tell(name, answer, self._file.generation)
+                self._look_for_growth()
+            else:
+                self._tell_unless_stopped(name, work(self._file), self._file.generation)
+
+    def _look_for_growth(self) -> None:
+        before, self._seen = self._seen, (self._file.look(), self._file.generation)
+        told = None if self._seen == before else ("grown", self.watch(self._file), self._file.generation)
+        with self._changed:
+            news, self._news = self._news, None
+        if news and news.set_running_or_notify_cancel():
+            news.set_result(told)
+        elif told:
+            self._tell_unless_stopped(*told)
+
+    def _tell_unless_stopped(self, *told: Any) -> None:
+        if not self._stopped:
+            self._tell(*told)
 
     def _next(self) -> tuple[str, Work]:
         with self._changed:

@@ -23,6 +23,8 @@ from tarot_tui.tui.log_window import Row, Window
 
 #: Lines that are read at a time.
 _LINES = 200
+#: Seconds that whoever wants to show a log's news along with others waits for them.
+_MOMENT = 0.05
 #: What terminals take at most through OSC 52, in bytes (xterm: 100 000 of base64).
 _COPIED = 74_000
 
@@ -106,6 +108,15 @@ class LogView(Widget, can_focus=True):
         """See now whether the file has grown; otherwise that is done by itself."""
         if self._reader:
             self._reader.look()
+
+    def news(self) -> Answered | None:
+        """What the file has gained, for :meth:`on_log_view_answered`. For another thread, which waits a moment for it.
+
+        None: nothing; or it takes longer than that, and comes by itself.
+        """
+        reader = self._reader
+        found = reader.news(_MOMENT) if reader else None
+        return self.Answered(reader, *found) if found else None
 
     def _told(self, name: str, answer: Any, generation: int) -> None:
         # In the thread. The loop may be closing: then nobody is interested any more.

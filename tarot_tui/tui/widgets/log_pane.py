@@ -67,10 +67,6 @@ class LogPane(Vertical):
         self._folder, self._process = folder, ""
         self.view.show(log_of(folder))
 
-    def look(self) -> None:
-        """See now whether the log has grown."""
-        self.view.look()
-
     # ---- what is shown of it
 
     def on_log_view_moved(self, event: LogView.Moved) -> None:

@@ -29,6 +29,7 @@ from tarot_tui.tui.widgets.chart import RunChart
 from tarot_tui.tui.widgets.chart_caption import ChartCaption
 from tarot_tui.tui.widgets.confirm import Confirm
 from tarot_tui.tui.widgets.hardware import OLD, HardwarePanel
+from tarot_tui.tui.widgets.log import LogView
 from tarot_tui.tui.widgets.log_pane import LogPane
 from tarot_tui.tui.widgets.run_head import RunHead
 
@@ -77,12 +78,13 @@ class RunView(Container):
             self.status = status
 
     class Seen(Message):
-        """A new look, from the thread that reads the files."""
+        """A new look, from the thread that reads the files; and what the log has gained, so that all is one frame."""
 
-        def __init__(self, watcher_of: Path, look: Look) -> None:
+        def __init__(self, watcher_of: Path, look: Look, gained: LogView.Answered | None) -> None:
             super().__init__()
             self.watcher_of = watcher_of
             self.look = look
+            self.gained = gained
 
     class Sampled(Message):
         """A reading of this machine, taken for want of the run's own."""
@@ -136,8 +138,9 @@ class RunView(Container):
         self._history, self._taken, self._other_machines = History(folder.name), None, {}
         self.query_one(RunChart).clear()
         self.query_one(LogPane).show(folder)
+        log = self.query_one(LogPane).view
         self._seen_at = time.monotonic()
-        self._watcher = Watcher(folder, lambda look: self._hand_over(self.Seen(folder, look)))
+        self._watcher = Watcher(folder, lambda look: self._hand_over(self.Seen(folder, look, log.news())))
         self._watcher.compare_with(self.compared)
 
     def _set_pace(self) -> None:
@@ -168,9 +171,8 @@ class RunView(Container):
         if event.watcher_of != self.folder:
             return
         look = event.look
-        self.query_one(
-            LogPane
-        ).look()  # first: its thread reads while we show the rest, so that all is one frame
+        if event.gained:
+            self.query_one(LogPane).view.on_log_view_answered(event.gained)
         before, self.status, self._look, self._seen_at = self.status, look.status, look, time.monotonic()
         chart = self.query_one(RunChart)
         self.set_class(look.kind != "train" and not look.curves.by_key, "-no-loss")
