@@ -7,47 +7,17 @@ is read by ``pread``, never mapped: a mapped file that is truncated under its re
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
 from tarot_tui.jobs.log import shown
+from tarot_tui.jobs.log_filter import Span, Wanted, ranks_in
 
 #: Bytes of one read; a line without an end is cut into pieces of this size.
 BLOCK = 256 * 1024
 #: Bytes that one call looks at, so that it takes a moment only: 50 ms.
 BUDGET = 16 << 20
-
-_PREFIX = rb"^(?:\[[\w:. -]+\]:? ?)?"
-_ERROR = (
-    rb"\b(?:ERROR|CRITICAL|FATAL)\b|" + _PREFIX + rb"(?:Traceback \(|[\w.]*(?:Error|Exception|Interrupt)\b)"
-)
-_WARNING = rb"\bWARN(?:ING)?\b|Warning:"
-_IN_ERRORS = (b"ERROR", b"CRITICAL", b"FATAL", b"Traceback (", b"Error", b"Exception", b"Interrupt")
-_IN_WARNINGS = (b"WARN", b"Warning:")
-
-
-@dataclass(frozen=True)
-class Gravity:
-    """What lines of a level look like. ``parts``: one of them is in every such line, and that is quickly seen."""
-
-    pattern: re.Pattern[bytes]
-    parts: tuple[bytes, ...]
-
-    def search(self, data: bytes) -> bool:
-        """Whether a line of ``data`` is as grave as that."""
-        return any(part in data for part in self.parts) and self.pattern.search(data) is not None
-
-
-#: Of each level, what finds whatever is at least as grave; None finds all.
-LEVELS = {
-    "": None,
-    "warning": Gravity(re.compile(_ERROR + b"|" + _WARNING, re.MULTILINE), _IN_ERRORS + _IN_WARNINGS),
-    "error": Gravity(re.compile(_ERROR, re.MULTILINE), _IN_ERRORS),
-}
-Wanted = Gravity | None
 
 
 @dataclass(frozen=True)
@@ -88,13 +58,6 @@ class Part:
     rest: Line | None = None
 
 
-@lru_cache(4096)  # asked for the same lines at every look
-def level(text: str) -> str:
-    """``error``, ``warning`` or nothing: how grave a line is, by the words that loggers use."""
-    data = text.encode("utf-8", "replace")
-    return next((name for name in ("error", "warning") if LEVELS[name].search(data)), "")
-
-
 def words(text: str) -> Words:
     """What looks for ``text``, in any case unless it holds a capital letter."""
     return Words(text.encode(), text != text.lower())
@@ -121,7 +84,7 @@ class LogFile:
         self._inode, self.size = found.st_ino, found.st_size
         return self.size
 
-    def before(self, end: int, count: int, wanted: Wanted = None, budget: int = BUDGET) -> Part:
+    def before(self, end: int, count: int, wanted: Wanted | None = None, budget: int = BUDGET) -> Part:
         """The last ``count`` lines that end at ``end`` or before it; ``wanted``: only those in which it is found.
 
         Looks at about ``budget`` bytes at most: there may be more before ``Part.start``, however few lines came.
@@ -143,7 +106,7 @@ class LogFile:
             start = lines[0].start
         return Part(start, rest.start if rest else end, lines, rest)
 
-    def after(self, start: int, count: int, wanted: Wanted = None, budget: int = BUDGET) -> Part:
+    def after(self, start: int, count: int, wanted: Wanted | None = None, budget: int = BUDGET) -> Part:
         """The first ``count`` lines from ``start``, the start of a line, on; otherwise like :meth:`before`."""
         lines: list[Line] = []
         rest, end = None, start
@@ -169,7 +132,7 @@ class LogFile:
         place: int,
         *,
         backward: bool,
-        wanted: Wanted = None,
+        wanted: Wanted | None = None,
         budget: int = BUDGET,
     ) -> tuple[int | None, int]:
         """The start of the next line from ``place`` on in which ``what`` is found, or of the one that ends before it.
@@ -187,6 +150,11 @@ class LogFile:
             if abs(reached - place) >= budget:
                 break
         return None, reached
+
+    def ranks(self) -> list[int]:
+        """The processes whose lines are told apart by a prefix, as far as the beginning and the end of the file say."""
+        pieces = [self._read(0, 4 * BLOCK), self._read(max(0, self.look() - 4 * BLOCK), 4 * BLOCK)]
+        return sorted(set().union(*map(ranks_in, pieces)))
 
     def _backward(self, end: int) -> Iterator[tuple[int, bytes]]:
         # Whole lines, in blocks: (where they begin, their bytes).
@@ -216,7 +184,7 @@ class LogFile:
             return b""
 
 
-def write_plain(source: Path, target: Path, wanted: Wanted = None) -> int:
+def write_plain(source: Path, target: Path, wanted: Wanted | None = None) -> int:
     """Write the wanted lines of ``source`` as plain text to ``target``, a new file; returns how many lines that were.
 
     Raises OSError; a file that could not be completed is removed.
@@ -240,23 +208,33 @@ def write_plain(source: Path, target: Path, wanted: Wanted = None) -> int:
 
 
 def _lines(
-    start: int, data: bytes, wanted: Wanted, *, last: int | None = None
+    start: int, data: bytes, wanted: Wanted | None, *, last: int | None = None
 ) -> tuple[list[Line], Line | None]:
     # The lines of data, which begins at start, and the unfinished one; only the last so many where that is enough.
-    if wanted and not wanted.search(data):
-        return [], None
-    if last is not None and wanted is None:
+    if wanted:
+        spans = wanted.spans(data)
+    else:
+        spans, data, start = _every_line(start, data, last)
+    rest = spans.pop() if spans and spans[-1][1] == len(data) else None
+    wanted_spans = spans if last is None else spans[-last:] if last else []
+    lines = [Line(start + at, start + end + 1, shown(data[at:end])) for at, end in wanted_spans]
+    if rest is None:
+        return lines, None
+    at, end = rest
+    unfinished = Line(start + at, start + end, shown(data[at:], final=False))
+    # Of a line that never ends, the pieces of before are as good as finished.
+    return (lines, unfinished) if end - at < BLOCK else ([*lines, unfinished], None)
+
+
+def _every_line(start: int, data: bytes, last: int | None) -> tuple[list[Span], bytes, int]:
+    # Where they are, in what bytes, and where those begin in the file.
+    if last is not None:
         head, *behind = data.rsplit(b"\n", last + 1)
         if len(behind) == last + 1:
             start, data = start + len(head) + 1, data[len(head) + 1 :]
-    *finished, rest = data.split(b"\n")
-    lines = []
-    for piece in finished:
-        if wanted is None or wanted.search(piece):
-            lines.append(Line(start, start + len(piece) + 1, shown(piece)))
-        start += len(piece) + 1
-    if not rest or (wanted and not wanted.search(rest)):
-        return lines, None
-    unfinished = Line(start, start + len(rest), shown(rest, final=False))
-    # Of a line that never ends, the pieces of before are as good as finished.
-    return (lines, unfinished) if len(rest) < BLOCK else ([*lines, unfinished], None)
+    spans, at = [], 0
+    for piece in data.split(b"\n"):
+        spans.append((at, at + len(piece)))
+        at += len(piece) + 1
+    # Behind the last newline there is no line yet.
+    return (spans if spans[-1][0] < len(data) else spans[:-1]), data, start

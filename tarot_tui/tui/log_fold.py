@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tarot_tui.jobs.log_file import Line, level
+from tarot_tui.jobs.log_file import Line
+from tarot_tui.jobs.log_filter import PREFIX, level
 
-#: What launchers put before the lines of each process: ``[rank1]: ``, ``[default0]:``.
-_PREFIX = r"(?:\[[\w:. -]+\]:? ?)?"
-_BEGIN = re.compile(rf"({_PREFIX})Traceback \(most recent call last\):")
+_PREFIX = re.compile(PREFIX)
+_BEGIN = re.compile(rf"({PREFIX})Traceback \(most recent call last\):")
+#: What a traceback ends with: the name of an exception, and what it says.
+_EXCEPTION = re.compile(r"[\w.]+(?::|$)")
 #: Lines of one traceback that are looked for; whatever follows stands by itself.
 _LONGEST = 500
 
@@ -45,21 +47,44 @@ def _entry(part: list[Line]) -> Entry:
     )
 
 
-def _parts(lines: list[Line]) -> Iterator[list[Line]]:
-    index = 0
-    while index < len(lines):
-        length = 1
-        if "Traceback" in lines[index].text and (begin := _BEGIN.match(lines[index].text)):
-            length = _length(lines[index : index + _LONGEST], begin[1])
-        yield lines[index : index + length]
-        index += length
+@dataclass
+class _Open:
+    """A traceback that has not ended. Those of several processes come line by line, mixed."""
+
+    prefix: str
+    lines: list[Line]
+
+    def add(self, line: Line) -> bool | None:
+        """Take the next line of the same process; whether the traceback is whole by that; None: it is none."""
+        self.lines.append(line)
+        said = line.text.removeprefix(self.prefix)
+        if not said or said[0].isspace() or said.rstrip() == self.prefix.rstrip():
+            return False if len(self.lines) < _LONGEST else None
+        return True if _EXCEPTION.match(said) else None
 
 
-def _length(lines: list[Line], prefix: str) -> int:
-    # A traceback ends with its first line that is not indented: the exception. 1 while that is not there yet.
-    for number, line in enumerate(lines[1:], 2):
-        if not line.text.startswith(prefix):
-            return 1
-        if not line.text[len(prefix) :].startswith((" ", "\t")):
-            return number
-    return 1
+def _parts(lines: list[Line]) -> list[list[Line]]:
+    parts: list[list[Line]] = []
+    begun: dict[str, _Open] = {}
+
+    def give_up(process: str) -> None:
+        if process in begun:
+            parts.extend([line] for line in begun.pop(process).lines)
+
+    for line in lines:
+        if "Traceback" in line.text and (begin := _BEGIN.match(line.text)):
+            give_up(begin[1].rstrip())
+            begun[begin[1].rstrip()] = _Open(begin[1], [line])
+            continue
+        process = _PREFIX.match(line.text)[0].rstrip() if begun else ""
+        if process not in begun:
+            parts.append([line])
+            continue
+        whole = begun[process].add(line)
+        if whole:
+            parts.append(begun.pop(process).lines)
+        elif whole is None:
+            give_up(process)
+    for process in list(begun):
+        give_up(process)
+    return sorted(parts, key=lambda part: part[0].start)

@@ -11,7 +11,8 @@ import pytest
 from fakes.live_run import LiveRun, watched
 from fakes.timed_terminal import TimedTerminal, median
 
-from tarot_tui.jobs.log_file import LEVELS, LogFile, words
+from tarot_tui.jobs.log_file import LogFile, words
+from tarot_tui.jobs.log_filter import LEVELS
 
 pytestmark = pytest.mark.benchmark
 
@@ -82,6 +83,33 @@ def test_a_page_key_is_quick_and_small(terminal):
         f"{1000 * median([one.settled for one in pages]):.1f} ms to the last, {median([one.sent for one in pages]):.0f} B"
     )
     assert median([one.sent for one in pages]) <= 4000
+    assert median([one.settled for one in pages]) <= 0.060
+
+
+def test_a_page_key_is_as_quick_among_the_lines_of_one_process_of_eight(project):
+    live = LiveRun(project, dict(os.environ), past=20)
+    for first in range(0, LINES, 50_000):
+        live.log(
+            "".join(f"[rank{n % 8}]: {line}\n" for n, line in enumerate(lines(first, 50_000).splitlines()))
+        )
+    live.finish()
+    with TimedTerminal(
+        watched(project.root, live.folder.name), project.root, TAROT_TUI_LANG="en"
+    ) as terminal:
+        terminal.wait_for("[rank7]: ")
+        terminal.send("l")
+        terminal.wait_until_quiet()
+        terminal.send("R")
+        terminal.wait_for("Process")
+        terminal.send("rank 3\r")
+        terminal.wait_for("rank 3 · following")
+        reactions = terminal.reactions([PAGE_UP, PAGE_UP, PAGE_DOWN] * (KEYS // 3))
+    pages = [one for one in reactions if one.change]
+    print(
+        f"\npage key in the lines of a process: {1000 * median([one.change for one in pages]):.1f} ms to the change, "
+        f"{1000 * median([one.settled for one in pages]):.1f} ms to the last"
+    )
+    assert len(pages) > KEYS // 2
     assert median([one.settled for one in pages]) <= 0.060
 
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tarot_tui.jobs import log_file
-from tarot_tui.jobs.log_file import LEVELS, LogFile, level, words
+from tarot_tui.jobs import log_file, log_filter
+from tarot_tui.jobs.log_file import LogFile, words
+from tarot_tui.jobs.log_filter import LEVELS, level, wanted
 
 
 @pytest.fixture
@@ -129,3 +130,25 @@ def test_forward_and_backward_see_the_same_lines(tmp_path_factory, lines, block,
             part = log.after(place, count)
             place, forth = part.end, forth + texts(part)
     assert back == forth == lines
+
+
+@pytest.mark.parametrize(
+    ("line", "rank"),
+    [
+        ("[rank1]: hello", 1),
+        ("[rank1]:[W1124 12:00:00.1 socket.cpp:752] warned", 1),
+        ("[default3]:[rank3]: hello", 3),
+        ("[Rank 12] hello", 12),
+        ("[rank: 0] Seed set to 7", 0),
+        ("rank1: hello", None),
+        (" [rank1]: hello", None),
+        ("[INFO] [rank1]", None),
+    ],
+)
+def test_the_process_that_says_a_line_is_known_by_its_prefix(line, rank, tmp_path):
+    assert log_filter.ranks_in(line.encode()) == ({rank} if rank is not None else set())
+    (tmp_path / "log").write_text(f"before\n{line}\nbehind\n")
+    log = LogFile(tmp_path / "log")
+    assert log.ranks() == ([rank] if rank is not None else [])
+    shown = log.before(log.look(), 9, wanted("", 1 if rank is None else rank)).lines
+    assert [one.text for one in shown] == ([line] if rank is not None else [])

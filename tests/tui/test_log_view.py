@@ -208,6 +208,86 @@ async def test_each_process_has_its_log(opened, write, until):
         await until(pilot, "I am the first")
 
 
+def of_ranks(count, lines):
+    """What torchrun writes of several processes into one log."""
+    return "".join(f"[rank{number % count}]: {text}\n" for number, text in enumerate(lines))
+
+
+async def test_the_processes_that_share_a_log_are_told_apart(opened, write, until, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    app, shown = opened
+    write("no rank at all\n" + of_ranks(2, [f"line {number}" for number in range(9000)]))
+    write("[rank1]: WARNING: hot\n[default0]:[rank0]: ValueError: no\n[rank10]: ten\n")
+    async with app.run_test(size=(60, 8), notifications=True) as pilot:
+        await until(pilot, "ten")
+        await pilot.press("R")
+        await until(pilot, "rank 0")
+        await until(pilot, "[default0]:[rank0]: ValueError")
+        assert not any("rank1" in line for line in shown())
+        await pilot.press("R")
+        await until(pilot, "[rank1]: line 8999")
+        assert "rank 1" in shown()[0] and not any("[rank10]" in line for line in shown())
+        await pilot.press("v")  # together with the level
+        await until(pilot, "WARNING: hot")
+        assert "rank 1 · warnings" in shown()[0] and "ValueError" not in " ".join(shown())
+        await pilot.press("x")
+        await until(pilot, "1 lines are in")
+        assert (tmp_path / "run-rank1-warning-log.txt").read_text() == "[rank1]: WARNING: hot\n"
+        await pilot.press("v", "v", "slash", *"line 777", "enter")  # and with what is looked for
+        await until(pilot, "[rank1]: line 7779")
+        write("[rank0]: not mine\n[rank1]: mine\n")
+        app.query_one(LogView).look()
+        await pilot.press("end")
+        await until(pilot, "[rank1]: mine")
+        assert "not mine" not in " ".join(shown())
+        await pilot.press("R", "R")
+        await until(pilot, "[rank0]: not mine")
+
+
+async def test_of_many_processes_one_is_picked(opened, write, until):
+    app, shown = opened
+    write(of_ranks(64, ["hello"] * 640))
+    async with app.run_test(size=(60, 20)) as pilot:
+        await until(pilot, "[rank63]: hello")
+        await pilot.press("R")
+        await until(pilot, "Process")
+        await pilot.press(*"rank 41", "enter")
+        await until(pilot, "rank 41 · following")
+        assert set(shown()[1:11]) == {"[rank41]: hello"}
+
+
+async def test_the_tracebacks_of_several_processes_fold_each_though_they_come_mixed(opened, write, until):
+    app, shown = opened
+    both = zip(TRACEBACK.splitlines(), TRACEBACK.replace("no cards", "no luck").splitlines(), strict=True)
+    write("before\n" + "".join(f"[rank0]: {one}\n[rank1]: {other}\n" for one, other in both) + "after\n")
+    async with app.run_test(size=(80, 12)) as pilot:
+        await until(pilot, "after")
+        assert shown()[1:6] == [
+            "before",
+            "[rank0]: ValueError: no cards left  [traceback: t shows it]",
+            "[rank1]: ValueError: no luck left  [traceback: t shows it]",
+            "after",
+            "",
+        ]
+        await pilot.press("t")
+        await until(pilot, "[rank1]:     main()")
+
+
+async def test_what_only_begins_like_a_traceback_hides_nothing(opened, write, until):
+    app, shown = opened
+    write(
+        "Traceback (most recent call last):\n  File 'a'\n[rank0]: Traceback (most recent call last):\nit went on\n"
+    )
+    async with app.run_test(size=(80, 8)) as pilot:
+        await until(pilot, "it went on")
+        assert shown()[1:5] == [
+            "Traceback (most recent call last):",
+            "  File 'a'",
+            "[rank0]: Traceback (most recent call last):",
+            "it went on",
+        ]
+
+
 async def test_what_is_in_sight_is_copied_through_the_terminal(opened, write, until, monkeypatch):
     app, _shown = opened
     write("a\n聖杯\n" + "x" * 100 + "\n")

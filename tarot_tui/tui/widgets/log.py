@@ -14,7 +14,8 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tarot_tui.jobs.log_file import BLOCK, LEVELS, LogFile, Part, words
+from tarot_tui.jobs.log_file import BLOCK, LogFile, Part, words
+from tarot_tui.jobs.log_filter import LEVELS, Wanted, wanted
 from tarot_tui.locale import _
 from tarot_tui.tui.keys import bindings
 from tarot_tui.tui.log_keys import KEYS
@@ -64,6 +65,8 @@ class LogView(Widget, can_focus=True):
         super().__init__(id=id)
         self.path = path
         self.level = ""
+        #: The process whose lines alone are shown, where one log has those of several.
+        self.rank: int | None = None
         self.needle = ""
         self._searching: float | None = None
         self._window = Window()
@@ -92,7 +95,7 @@ class LogView(Widget, can_focus=True):
         """Show the end of this file, and follow it."""
         if self._reader:
             self._reader.stop()
-        self.path = path
+        self.path, self.rank = path, None
         self._generation = 0
         self._reader = LogReader(path, self._told)
         self._reader.watch = self._read_new
@@ -129,12 +132,13 @@ class LogView(Widget, can_focus=True):
         self._asked.clear()
         self._owed, self._match, self._searching, self._followed_to = 0, None, None, None
         self._ask(
-            "end", lambda file: file.before(file.look(), max(_LINES, 3 * self._window.height), self._wanted)
+            "end", lambda file: file.before(file.look(), max(_LINES, 3 * self._window.height), self.wanted)
         )
 
     @property
-    def _wanted(self):  # type: ignore[no-untyped-def]
-        return LEVELS[self.level]
+    def wanted(self) -> Wanted | None:
+        """What finds the lines that are shown; None: all are."""
+        return wanted(self.level, self.rank)
 
     def _ask(self, name: str, work) -> None:  # type: ignore[no-untyped-def]
         if self._reader and name not in self._asked:
@@ -160,7 +164,7 @@ class LogView(Widget, can_focus=True):
         start = self._followed_to
         if start is None or file.size - start > BLOCK:
             return file.size, None
-        return file.size, file.after(start, _LINES, self._wanted)
+        return file.size, file.after(start, _LINES, self.wanted)
 
     def _take_grown(self, answer: tuple[int, Part | None]) -> None:
         self._window.size, part = answer
@@ -190,12 +194,12 @@ class LogView(Widget, can_focus=True):
         window = self._window
         if window.anchor is None and window.unread > BLOCK:
             # More has come than anybody can read: what is at the end is shown, and the file has the rest.
-            self._ask("end", lambda file: file.before(file.look(), _LINES, self._wanted))
+            self._ask("end", lambda file: file.before(file.look(), _LINES, self.wanted))
         elif window.lacks_behind:
-            self._ask("behind", partial(LogFile.after, start=window.end, count=_LINES, wanted=self._wanted))
+            self._ask("behind", partial(LogFile.after, start=window.end, count=_LINES, wanted=self.wanted))
         self._followed_to = window.end if self.following else None
         if window.lacks_before:
-            self._ask("before", partial(LogFile.before, end=window.start, count=_LINES, wanted=self._wanted))
+            self._ask("before", partial(LogFile.before, end=window.start, count=_LINES, wanted=self.wanted))
 
     # ---- showing
 
@@ -226,7 +230,7 @@ class LogView(Widget, can_focus=True):
     def looking(self) -> float | None:
         """How much of the file a search or a filter has still to look at, as a share; None: it looks for nothing."""
         window = self._window
-        if self._searching is None and self.level and len(self.rows) < window.height and window.size:
+        if self._searching is None and self.wanted and len(self.rows) < window.height and window.size:
             return window.start / window.size or None
         return self._searching
 
@@ -280,7 +284,7 @@ class LogView(Widget, can_focus=True):
 
     def action_oldest(self) -> None:
         """Go to the beginning."""
-        self._ask("around", lambda file: (0, Part(0, 0), file.after(0, _LINES, self._wanted)))
+        self._ask("around", lambda file: (0, Part(0, 0), file.after(0, _LINES, self.wanted)))
 
     def action_follow(self) -> None:
         """Go to the end and follow it."""
@@ -333,7 +337,7 @@ class LogView(Widget, can_focus=True):
         self._find_from(place, backward)
 
     def _find_from(self, place: int, backward: bool) -> None:
-        what, wanted = words(self.needle), self._wanted
+        what, wanted = words(self.needle), self.wanted
 
         def work(file: LogFile) -> Any:
             found, reached = file.find(what, place, backward=backward, wanted=wanted)
@@ -372,6 +376,12 @@ class LogView(Widget, can_focus=True):
         names = list(LEVELS)
         self.level = names[(names.index(self.level) + 1) % len(names)]
         self._begin_anew()
+
+    def show_rank(self, rank: int | None) -> None:
+        """Show only what this process says, or everything."""
+        self.rank = rank
+        self._begin_anew()
+        self._show_again()
 
     def action_fold(self) -> None:
         """Show tracebacks in full, or by their last line."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Input
 
-from tarot_tui.jobs.log_file import LEVELS, write_plain
+from tarot_tui.jobs.log_file import LogFile, write_plain
+from tarot_tui.jobs.log_filter import Wanted
 from tarot_tui.jobs.look import log_of, logs_of
 from tarot_tui.locale import N_, _
 from tarot_tui.text import one_line
@@ -19,6 +21,10 @@ from tarot_tui.tui.spans import Runs
 from tarot_tui.tui.widgets.caption import Caption
 from tarot_tui.tui.widgets.log import LogView
 
+#: The processes of a run by name: whose log, and of which rank only where several share it.
+Processes = dict[str, tuple[Path, int | None]]
+#: So many are shown one after the other; of more, one is picked.
+_FEW = 5
 _LEVELS = {"warning": N_("warnings and errors only"), "error": N_("errors only")}
 
 
@@ -109,20 +115,41 @@ class LogPane(Vertical):
             self.view.find(event.value)
 
     async def _next_log(self) -> None:
-        logs = await in_daemon(logs_of, self._folder)
-        if len(logs) < 2:
+        choices = await in_daemon(_processes, self._folder, self.view.path)
+        if len(choices) < 2:
             self.notify(_("This run has one process and one log."))
             return
-        names = list(logs)
-        after = names.index(self._process) + 1 if self._process in logs else 0
-        self._process = names[after % len(names)]
-        self.view.show(logs[self._process])
+        here = (self.view.path, self.view.rank)
+        if len(choices) > _FEW:
+            self._pick_process(choices, here)
+            return
+        after = list(choices.values()).index(here) + 1 if here in choices.values() else 0
+        self._show_process(*list(choices.items())[after % len(choices)])
+
+    def _pick_process(self, choices: Processes, here: tuple[Path, int | None]) -> None:
+        from tarot_tui.tui.screens.pick import Entry
+
+        entries = [
+            Entry(
+                name or _("all"), partial(self._show_process, name, place), right="•" if place == here else ""
+            )
+            for name, place in choices.items()
+        ]
+        self.app.pick(_("Process"), entries)
+
+    def _show_process(self, name: str, place: tuple[Path, int | None]) -> None:
+        path, rank = place
+        self._process = name
+        if path != self.view.path:
+            self.view.show(path)
+        if rank != self.view.rank:
+            self.view.show_rank(rank)
 
     async def _save(self) -> None:
         view = self.view
         stem = "-".join(filter(None, [self._folder.name, self._process.replace(" ", ""), view.level, "log"]))
         try:
-            target, count = await in_daemon(_save, view.path, Path.cwd(), stem, view.level)
+            target, count = await in_daemon(_save, view.path, Path.cwd(), stem, view.wanted)
         except OSError as error:
             self.notify(
                 _("Cannot save the log: {reason}").format(reason=error), severity="error", markup=False
@@ -132,9 +159,18 @@ class LogPane(Vertical):
         self.notify(words, timeout=10, markup=False)
 
 
-def _save(source: Path, folder: Path, stem: str, level: str) -> tuple[Path, int]:
-    """Save what a level shows of a log in ``folder``, over nothing; returns the new file and its number of lines."""
+def _processes(folder: Path, shown: Path) -> Processes:
+    """The log of each process; where there is one log only, the processes whose lines it has."""
+    logs = logs_of(folder)
+    if len(logs) > 1:
+        return {name: (path, None) for name, path in logs.items()}
+    ranks = LogFile(shown).ranks()
+    return {"": (shown, None)} | {_("rank {number}").format(number=rank): (shown, rank) for rank in ranks}
+
+
+def _save(source: Path, folder: Path, stem: str, wanted: Wanted | None) -> tuple[Path, int]:
+    """Save what is wanted of a log in ``folder``, over nothing; returns the new file and its number of lines."""
     taken = {path.name for path in folder.iterdir()}
     names = (f"{stem}.txt", *(f"{stem}-{number}.txt" for number in range(2, len(taken) + 3)))
     target = folder / next(name for name in names if name not in taken)
-    return target, write_plain(source, target, LEVELS[level])
+    return target, write_plain(source, target, wanted)
