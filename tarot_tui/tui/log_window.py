@@ -215,3 +215,16 @@ def _pieces(text: str, width: int) -> list[str]:
         # Only so much as can be shown: a line may be hundreds of kilobytes long.
         pieces = chop_cells(text[: width * _ROWS_OF_A_LINE], width)
     return pieces[:_ROWS_OF_A_LINE] or [""]
+
+
+def marks(text: str, needle: str) -> Iterator[tuple[str, bool]]:
+    """``text`` in pieces, each with whether it is ``needle``: in any case unless that holds a capital letter."""
+    within = text if needle != needle.lower() else text.lower()
+    at = 0
+    while needle and len(within) == len(text) and (start := within.find(needle, at)) >= 0:
+        if start > at:
+            yield text[at:start], False
+        at = start + len(needle)
+        yield text[start:at], True
+    if at < len(text):
+        yield text[at:], False

@@ -20,7 +20,7 @@ from tarot_tui.locale import _
 from tarot_tui.tui.keys import bindings
 from tarot_tui.tui.log_keys import KEYS
 from tarot_tui.tui.log_reader import LogReader
-from tarot_tui.tui.log_window import Row, Window
+from tarot_tui.tui.log_window import Row, Window, marks
 
 #: Lines that are read at a time.
 _LINES = 200
@@ -256,16 +256,8 @@ class LogView(Widget, can_focus=True):
         return Strip(self._segments(row.text, style)).adjust_cell_length(width, style)
 
     def _segments(self, text: str, style) -> list[Segment]:  # type: ignore[no-untyped-def]
-        if not self.needle:
-            return [Segment(text, style)]
-        found = style + self.get_component_rich_style("log--found", partial=True)
-        within = text if self.needle != self.needle.lower() else text.lower()
-        segments, at = [], 0
-        while len(within) == len(text) and (start := within.find(self.needle, at)) >= 0:
-            end = start + len(self.needle)
-            segments += [Segment(text[at:start], style), Segment(text[start:end], found)]
-            at = end
-        return [segment for segment in [*segments, Segment(text[at:], style)] if segment.text]
+        found = style + self.get_component_rich_style("log--found", partial=True) if self.needle else style
+        return [Segment(piece, found if is_found else style) for piece, is_found in marks(text, self.needle)]
 
     # ---- moving
 
