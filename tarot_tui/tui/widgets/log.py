@@ -234,11 +234,6 @@ class LogView(Widget, can_focus=True):
             return window.start / window.size or None
         return self._searching
 
-    @property
-    def folded(self) -> bool:
-        """Whether a traceback is told by its last line."""
-        return self._window.fold
-
     def on_resize(self, event: events.Resize) -> None:
         """Lay the lines out for another size."""
         self._window.resize(*event.size)
