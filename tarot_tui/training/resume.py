@@ -23,6 +23,7 @@ from tarot_tui.training.parallel import layout
 from tarot_tui.training.plan import Plan
 from tarot_tui.training.recipe import Recipe, changed, dump, load
 from tarot_tui.training.runs import recipe_of
+from tarot_tui.training.unchanged import refuse_another_base, refuse_other_samples
 
 #: Keys that take effect at once.
 _NOW = {
@@ -154,12 +155,8 @@ def _refuse_nonsense(folder: Path, before: Recipe, after: Recipe, keys: set[str]
 def _refuse_another_run(folder: Path, request: dict[str, Any], plan: Plan) -> None:
     if plan.refused:
         raise Refused(_("Not resumed: {reason}").format(reason=plan.findings[0].text))
-    if plan.base_fingerprint != request.get("base_fingerprint"):
-        raise Refused(_("{folder} is no longer the model this run began with.").format(folder=plan.base))
-    if plan.dataset_sha256 != request.get("dataset_sha256"):
-        raise Refused(
-            _("The dataset has changed since this run was started: start a new one instead of resuming.")
-        )
+    refuse_another_base(plan.base, plan.base_fingerprint, request)
+    refuse_other_samples(plan.dataset_sha256, request)
     checkpoint = last_complete(folder)
     if checkpoint and plan.steps <= step_of(checkpoint):
         raise Refused(

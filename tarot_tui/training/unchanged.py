@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tarot_tui.errors import Refused
 from tarot_tui.locale import _
@@ -15,16 +15,18 @@ from tarot_tui.training.adapter import Adapter, find_adapter
 from tarot_tui.training.base import check, fingerprint
 from tarot_tui.training.recipe import Recipe
 
-if TYPE_CHECKING:
-    from tarot_tui.training.samples import Samples
-
 
 def same_base(request: dict[str, Any]) -> Path:
     """The folder of the base. Raises Refused when another model is there now, and what :func:`.base.check` raises."""
     base = check(Path(request["base"]))
-    if fingerprint(base) != request["base_fingerprint"]:
-        raise Refused(_("{folder} is no longer the model this run began with.").format(folder=base))
+    refuse_another_base(base, fingerprint(base), request)
     return base
+
+
+def refuse_another_base(folder: Path | str, found: str, request: dict[str, Any]) -> None:
+    """Raise Refused when ``found``, the fingerprint of the model in ``folder``, is not that of the run's base."""
+    if found != request["base_fingerprint"]:
+        raise Refused(_("{folder} is no longer the model this run began with.").format(folder=folder))
 
 
 def same_adapter(project: Project, recipe: Recipe, request: dict[str, Any]) -> Adapter:
@@ -39,9 +41,9 @@ def same_adapter(project: Project, recipe: Recipe, request: dict[str, Any]) -> A
     return found
 
 
-def refuse_other_samples(samples: Samples, request: dict[str, Any]) -> None:
-    """Raise Refused when the datasets are no longer those that were planned."""
-    if samples.sha256 != request["dataset_sha256"]:
+def refuse_other_samples(found: dict[str, str], request: dict[str, Any]) -> None:
+    """Raise Refused when the datasets, whose sha256 are ``found``, are no longer those that were planned."""
+    if found != request["dataset_sha256"]:
         raise Refused(
             _("The dataset has changed since this run was started: start a new one instead of resuming.")
         )

@@ -69,7 +69,7 @@ def main() -> None:
     tokenizer = load_tokenizer(base)
     project = Project(folder.parent.parent)
     samples = prepare(project, recipe, base, tokenizer)
-    refuse_other_samples(samples, request)
+    refuse_other_samples(samples.sha256, request)
     worker.progress(0, None, what=_("loading the model"))
     # What is written from here on goes where the folder is then, if it is moved.
     os.chdir(folder)

@@ -27,10 +27,10 @@ from tarot_tui.training.recipe import Recipe
 
 #: Beside the tokens: what they were made of, and whether there are any to measure on.
 _FACTS = "tokens.json"
-#: Keys of a recipe that change nothing about its tokens are all but these.
+#: The keys of a recipe that decide on its tokens.
 _MATTER = (
     "dataset", "eval_dataset", "val_size", "max_samples", "mix_strategy", "interleave_probs", "cutoff_len", "seed",
-    "mask_history", "train_on_prompt", "packing", "neat_packing",
+    "packing", "neat_packing",
 )  # fmt: skip
 #: A large dataset takes minutes to be written anew.
 _SECONDS = 3600
@@ -51,7 +51,7 @@ def provide(folder: Path, project: Project, recipe: Recipe, request: dict[str, A
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # it would say that there is no torch
     child.hide_torch()
     samples = prepare(project, recipe, Path(request["base"]))
-    refuse_other_samples(samples, request)
+    refuse_other_samples(samples.sha256, request)
     raw, part = folder / f".{TOKENS}.raw", folder / f".{TOKENS}.part"
     for place in (raw, part, folder / TOKENS):
         shutil.rmtree(place, ignore_errors=True)
@@ -85,6 +85,6 @@ def _write(folder: Path, split: str, rows: Sequence[Sample | tuple[Sample, ...]]
 
 
 def _key(recipe: Recipe, request: dict[str, Any]) -> str:
-    matter = {name: getattr(recipe, name, None) for name in _MATTER}
+    matter = {name: getattr(recipe, name) for name in _MATTER}
     made_of = [matter, request["dataset_sha256"], request["base_fingerprint"]]
     return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
