@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from textual.containers import Horizontal, Vertical
-from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button, Input, Label, Static
 
@@ -20,22 +19,16 @@ from tarot_tui.jobs.status import Status
 from tarot_tui.locale import N_, _
 from tarot_tui.project import safe_name
 from tarot_tui.text import one_line, size
-from tarot_tui.tui import commands, steps, suggestions
+from tarot_tui.tui import commands, quants, steps, suggestions
+from tarot_tui.tui.aligned import aligned
 from tarot_tui.tui.background import in_daemon
 from tarot_tui.tui.keys import Key, bindings, table
 from tarot_tui.tui.screens.job_step import JobStepScreen
+from tarot_tui.tui.screens.pick import Entry
 from tarot_tui.tui.widgets.choice import Choice
 from tarot_tui.tui.widgets.confirm import Confirm
+from tarot_tui.tui.widgets.export_plan import ExportPlan
 from tarot_tui.tui.widgets.finding_list import FindingList
-
-#: Offered here, the usual ones first; the command knows more.
-_QUANTS = (
-    ("q8_0", N_("q8_0: nearly exact, one byte a weight")),
-    ("q4_k_m", N_("q4_k_m: half of that, for models of 1 B and more")),
-    ("q5_k_m", N_("q5_k_m: between the two")),
-    ("q6_k", N_("q6_k: nearer to q8_0")),
-    ("f16", N_("f16: exact, two bytes a weight")),
-)
 
 
 class ExportScreen(JobStepScreen):
@@ -44,38 +37,12 @@ class ExportScreen(JobStepScreen):
     STEP = "export"
     KEYS = table(
         "export",
-        Key(
-            "e",
-            "e",
-            "again",
-            N_("export again"),
-            N_("Make another model file of this or another run."),
-            quiet=True,
-        ),
-        Key(
-            "v",
-            "v",
-            "prove",
-            N_("prove"),
-            N_("Compare the model file with the trained model itself: prompts, tokens, answers; asks first."),
-        ),
-        Key(
-            "s",
-            "s",
-            "stop",
-            N_("stop"),
-            N_("Stop a running export; what is finished of it is kept."),
-            quiet=True,
-        ),
-        Key(
-            "l",
-            "l",
-            "bigger_log",
-            N_("log bigger"),
-            N_("Give the log the whole pane, or take it back."),
-            quiet=True,
-        ),
-    )
+        Key("m", "m", "more", N_("all types"), N_("Choose among all quantisations that can be made here.")),
+        Key("v", "v", "prove", N_("prove"), N_("Compare the model file with the trained model itself: prompts, tokens, answers; asks first.")),
+        Key("e", "e", "again", N_("export again"), N_("Make another model file of this or another run.")),
+        Key("s", "s", "stop", N_("stop"), N_("Stop a running export; what is finished of it is kept.")),
+        Key("l", "l", "bigger_log", N_("log bigger"), N_("Give the log the whole pane, or take it back.")),
+    )  # fmt: skip
     BINDINGS = bindings(KEYS)
     FIELDS = {
         "run": N_("The training whose result is to become a model file, the latest first."),
@@ -88,6 +55,8 @@ class ExportScreen(JobStepScreen):
         super().__init__(*arguments)
         self._asking = False
         self._typed_name = False
+        #: The run whose base the quantisation was chosen for.
+        self._suited: Path | None = None
 
     def body(self) -> Iterable[Widget]:
         """The request and the result; the running job takes their place."""
@@ -97,16 +66,19 @@ class ExportScreen(JobStepScreen):
             Horizontal(Label(_("Run"), classes="label"), Choice(id="run"), classes="row"),
             Horizontal(
                 Label(_("Quantisation"), classes="label"),
-                Choice([(_(words), quant) for quant, words in _QUANTS], id="quant"),
+                Choice(quants.usual(), id="quant"),
                 classes="row",
             ),
             Horizontal(Label(_("Name"), classes="label"), name, classes="row"),
+            ExportPlan(),
             id="request",
         )
         yield Vertical(Static(id="release", markup=False), FindingList(id="release-findings"), id="result")
 
     def buttons(self) -> Iterable[Button]:
-        """The proof, and another export."""
+        """Other quantisations, the proof, and another export."""
+        yield Button(_("All types (m)"), id="more", compact=True)
+        yield Button(_("Stop (s)"), id="stop", compact=True)
         yield Button(_("Prove it (v)"), id="prove", compact=True)
         yield Button(_("Export again (e)"), id="again", compact=True)
 
@@ -135,18 +107,24 @@ class ExportScreen(JobStepScreen):
             [(run.name, run.name) for run in reversed(runs)], chosen if chosen in names else None
         )
         if not runs:
+            self.query_one(ExportPlan).nothing()
             self.say(_("No run has anything to export yet: train one first."))
             self.offer(_("Go to Train"), self.action_previous)
             return
+        self.query_one("#more").display = True
         self._suit_quant()
         self._suggest_name()
         self._judge()
 
     def _suit_quant(self) -> None:
+        """Choose what suits the run's base, unless that was done: what the user chose since stays."""
         from tarot_tui.export.launch import default_quant, find_trained
 
+        before, self._suited = self._suited, self._run()
+        if self._suited == before:
+            return
         try:
-            self.query_one("#quant", Choice).choose(default_quant(find_trained(self._run()).base))
+            self.query_one("#quant", Choice).choose(default_quant(find_trained(self._suited).base))
         except (TarotError, OSError):
             return  # said when the export is asked for
 
@@ -166,21 +144,50 @@ class ExportScreen(JobStepScreen):
             self.offer(_("Export"), None)
             return
         taken = name in steps.release_names(self.project)
-        self.show_command(
-            commands.export(self._run().name, [self.query_one("#quant", Choice).value], name, replace=taken)
+        argv = commands.export(
+            self._run().name, [self.query_one("#quant", Choice).value], name, replace=taken
         )
+        self.show_command(argv)
+        self.query_one(ExportPlan).compute(self.project, argv)
         if taken:
             self.say(_("models/{name} exists and would be replaced.").format(name=name), "warning")
             self.offer(_("Replace it…"), self._confirm)
         else:
-            self.say(_("Will make models/{name}: one file that Ollama and llama.cpp read.").format(name=name))
+            self._say_what_will_be(name)
             self.offer(_("Export"), self._start)
+
+    def _say_what_will_be(self, name: str) -> None:
+        if status.read(self._run()).alive:
+            self.say(_("This run still goes on: what it saved last is exported."), "warning")
+        else:
+            self.say(_("Will make models/{name}: one file that Ollama and llama.cpp read.").format(name=name))
 
     def on_choice_changed(self, event: Choice.Changed) -> None:
         """Another run or quantisation."""
         if event.choice.id == "run":
             self._suit_quant()
             self._suggest_name()
+        self._judge()
+
+    def action_more(self) -> None:
+        """Choose among all quantisations, with about how large each makes the file."""
+        from tarot_tui.export.launch import find_trained, parameters
+
+        if not self.query_one("#more").display:
+            return
+        try:
+            weights = parameters(find_trained(self._run()).base)
+        except (TarotError, OSError):
+            weights = 0  # said by the plan
+        entries = []
+        for name, bits, said in quants.every():
+            note = _("About {bits:.1f} bits a weight.").format(bits=bits) + (f" {said}." if said else "")
+            about = size(int(weights * bits / 8)) if weights else ""
+            entries.append(Entry(name, partial(self._choose_quant, name), note, about))
+        self.app.pick(_("Quantisation"), entries)
+
+    def _choose_quant(self, name: str) -> None:
+        self.query_one("#quant", Choice).set_options(quants.usual(name), name)
         self._judge()
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -235,9 +242,11 @@ class ExportScreen(JobStepScreen):
         elif found.alive:
             self.say(_("It goes on without this screen, like a training."))
             self.offer(_("Proving…") if proof else _("Exporting…"), None)
+            self.query_one("#stop").display = True
         else:
-            self.say(found.reason or _("It is not running."), "error")
+            self.say(_("It did not finish: the reason stands above, more is in the log."), "error")
             self.offer(_("Resume"), self.action_resume)
+            self.query_one("#stop").display = False
             self.query_one("#again").display = True
 
     # ---- the result
@@ -252,25 +261,25 @@ class ExportScreen(JobStepScreen):
             self.failed(str(error))
             self.offer(_("Export again"), self.action_again)
             return
-        lines = [Content.styled(f"models/{name}", "bold")]
-        for quant, path in release.ggufs.items():
-            lines.append(
-                Content(_("{file}  {quant}  {size}").format(file=path.name, quant=quant, size=_size(path)))
+        files = [
+            _("{file}  {quant}  {size}").format(
+                file=f"models/{name}/{path.name}", quant=quant, size=_size(path)
             )
-        lines += [
-            Content(
-                _("made of {run}, on {base}").format(
-                    run=one_line(release.run, 80), base=one_line(release.base, 80)
-                )
-            ),
-            Content(
-                _("chat template: proven equal to the one it was trained with")
-                if release.template
-                else _("chat template: the one inside the file (no exact Go form)")
-            ),
+            for quant, path in release.ggufs.items()
         ]
-        lines.append(Content(_proof(release)))
-        self.query_one("#release", Static).update(Content("\n").join(lines))
+        template = (
+            _("proven equal to the one it was trained with")
+            if release.template
+            else _("the one inside the file (no exact Go form)")
+        )
+        rows = [
+            (_("file"), "\n".join(files) or f"models/{name}"),
+            (_("made of"), one_line(release.run, 80)),
+            (_("base"), one_line(release.base, 80)),
+            (_("template"), template),
+            (_("proof"), _proof(release)),
+        ]
+        self.query_one("#release", Static).update(aligned(rows))
         self.query_one(FindingList).show(release.findings)
         self.show_command(commands.export(release.run, list(release.ggufs) or ["q8_0"], name, replace=True))
         self.say(_("{name} is ready.").format(name=name), "ok")
@@ -282,7 +291,8 @@ class ExportScreen(JobStepScreen):
         """The request, the job, or what came out."""
         self.query_one("#request").display = shown == "request"
         self.query_one("#result").display = shown == "result"
-        self.query_one("#again").display = self.query_one("#prove").display = False
+        for button in ("#more", "#stop", "#again", "#prove"):
+            self.query_one(button).display = False
         if view := self.view():
             view.display = shown == "job"
 
@@ -327,17 +337,16 @@ class ExportScreen(JobStepScreen):
         if view := self.view():
             view.action_resume()
 
-    def action_bigger_log(self) -> None:
-        """Give the log the whole pane, or take it back."""
-        if view := self.view():
-            view.action_bigger_log()
-
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """The second button, or the main one."""
         if event.button.id == "again":
             self.action_again()
         elif event.button.id == "prove":
             self.action_prove()
+        elif event.button.id == "more":
+            self.action_more()
+        elif event.button.id == "stop":
+            self.action_stop()
         else:
             super().on_button_pressed(event)
 
@@ -357,4 +366,4 @@ def _proof(release: Any) -> str:
         return _("not proven yet: v does it")
     if changed := stale(release, proof):
         return _("proven once, but {names} changed since").format(names=", ".join(changed))
-    return _("proof: {verdict}").format(verdict=one_line(str(proof["verdict"]), 300))
+    return one_line(str(proof["verdict"]), 300)

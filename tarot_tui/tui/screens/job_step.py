@@ -44,3 +44,8 @@ class JobStepScreen(StepScreen):
         """Ask, then stop the job."""
         if (view := self.view()) and view.display:
             view.action_stop()
+
+    def action_bigger_log(self) -> None:
+        """Give the log the whole pane, or take it back."""
+        if (view := self.view()) and view.display:
+            view.action_bigger_log()

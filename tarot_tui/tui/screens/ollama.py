@@ -37,7 +37,8 @@ class OllamaScreen(JobStepScreen):
     STEP = "ollama"
     KEYS = table(
         "ollama",
-        Key("s", "s", "stop", N_("stop"), N_("Stop a running import; what arrived is kept."), quiet=True),
+        Key("s", "s", "stop", N_("stop"), N_("Stop a running import; what arrived is kept.")),
+        Key("l", "l", "bigger_log", N_("log bigger"), N_("Give the log the whole pane, or take it back.")),
     )
     BINDINGS = bindings(KEYS)
     FIELDS = {
@@ -64,8 +65,9 @@ class OllamaScreen(JobStepScreen):
         yield FindingList(id="proofs")
 
     def buttons(self) -> Iterable[Button]:
-        """The step is optional."""
+        """The step is optional; a running import can be stopped."""
         yield Button(_("Skip: Chat works without Ollama (n)"), id="skip", compact=True)
+        yield Button(_("Stop (s)"), id="stop", compact=True)
 
     def look(self) -> None:
         """A running import, else the request for one: offer the releases, ask the server whether it is there."""
@@ -79,7 +81,7 @@ class OllamaScreen(JobStepScreen):
         self.query_one("#release", Choice).set_options(
             [(name, name) for name in names], chosen if chosen in names else (names or [None])[-1]
         )
-        self.query_one("#skip").display = bool(names)
+        self.query_one("#skip").display = False
         if not names:
             self.say(_("There is no model yet: export a finished run first."))
             self.offer(_("Go to Export"), self.action_previous)
@@ -93,6 +95,7 @@ class OllamaScreen(JobStepScreen):
         self._show_command()
         self.say(_("Asking {url}…").format(url=self.url))
         self.offer(_("Import into Ollama"), None)
+        self.query_one("#skip").display = True
         self.in_background(self._asked(), "ask")
 
     async def _asked(self) -> None:
@@ -107,6 +110,7 @@ class OllamaScreen(JobStepScreen):
                 ).format(url=self.url)
             )
             self.say("")
+            self.query_one("#skip").display = False  # the main button does it
             self.offer_next()
             return
         self.query_one("#server", Static).update(
@@ -167,13 +171,15 @@ class OllamaScreen(JobStepScreen):
     def show_state(self, folder: Path, found: Status) -> None:
         """What the job did, and what can be done about it."""
         self.show_command(["watch", folder.name])
+        self.query_one("#stop").display = found.alive
+        self.query_one("#skip").display = not found.alive
         if found.state == "finished":
             self._show_proof(folder)
         elif found.alive:
             self.say(_("The import goes on without this screen, like a training."))
             self.offer(_("Importing…"), None)
         else:
-            self.say(found.reason or _("It is not running."), "error")
+            self.say(_("It did not finish: the reason stands above, more is in the log."), "error")
             self.offer(_("Try again"), self._again)
 
     def _again(self) -> None:
@@ -196,6 +202,7 @@ class OllamaScreen(JobStepScreen):
         """The request with the server and the proof, or the job."""
         for part in ("#request", "#server", "#proofs"):
             self.query_one(part).display = shown == "request"
+        self.query_one("#stop").display = False
         if view := self.view():
             view.display = shown == "job"
 
@@ -236,6 +243,8 @@ class OllamaScreen(JobStepScreen):
         """Skip, or the main button."""
         if event.button.id == "skip":
             self.action_next()
+        elif event.button.id == "stop":
+            self.action_stop()
         else:
             super().on_button_pressed(event)
 

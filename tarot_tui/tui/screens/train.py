@@ -152,7 +152,7 @@ class TrainScreen(StepScreen, RunKeys):
             self.offer_next()
         elif over:
             self.show_command(["resume", folder.name])
-            self.say(found.reason or _("It is not running."), "warning")
+            self.say(_("It did not finish: the reason stands above, more is in the log."), "warning")
             self.offer(_("Resume"), self.action_resume)
         else:
             self.show_command(["watch", folder.name])
