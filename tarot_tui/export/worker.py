@@ -7,13 +7,12 @@ attempt finished is kept, by its hash. The merge comes before anything that impo
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import json
 import os
 import shutil
 import sys
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +21,7 @@ from uuid import uuid4
 
 from tarot_tui import __version__
 from tarot_tui.errors import BadInput, Refused, TarotError
-from tarot_tui.export import converter
+from tarot_tui.export import converter, making
 from tarot_tui.export.adapter import CONFIG, WEIGHTS, Weighted
 from tarot_tui.export.llama_quantize import foreign
 from tarot_tui.export.part_file import part_of, present
@@ -141,34 +140,35 @@ def run(request: dict[str, Any]) -> Path:
     """Make the release that ``request`` (see ``launch``) asks for and return its folder."""
     project = Project(Path(request["project"]))
     project.models.mkdir(exist_ok=True)
-    making = project.models / f".{request['name']}.making"
-    with ExitStack() as stack:
-        project.state.mkdir(exist_ok=True)
-        lock = stack.enter_context(open(project.state / f"export-{request['name']}.lock", "w"))
+    with making.alone(project, request["name"]) as folder:
+        export = Export(project, request, folder)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise Refused(
-                _("'{name}' is being exported by another job.").format(name=request["name"])
-            ) from None
-        # What is finished is known by its hash, so every attempt goes through all steps; they say where it is.
-        steps = Steps(worker.job_dir(), ("check", "merge", "quantise", "describe"))
-        attempt = uuid4().hex
-        with steps.step("check", _("check what is asked"), attempt):
-            export = _begin(Export(project, request, making))
-            _preflight(export)
-        with steps.step("merge", _("merge"), attempt):
-            _merge(export)
-        with steps.step("quantise", _("write the GGUFs"), attempt):
-            adds_bos = _quantise(export)
-        with steps.step("describe", _("describe the model"), attempt):
-            _describe(export, adds_bos)
-            _publish(export)
+            _make(export)
+        except (BadInput, Refused):
+            if folder.is_dir() and {path.name for path in folder.iterdir()} <= {_PIECES}:
+                shutil.rmtree(folder)  # nothing is made yet
+            raise
     _say(_("Finished: {folder}").format(folder=project.relative(export.target)))
     return export.target
 
 
-def _begin(export: Export) -> Export:
+def _make(export: Export) -> None:
+    # What is finished is known by its hash, so every attempt goes through all steps; they say where it is.
+    steps = Steps(worker.job_dir(), ("check", "merge", "quantise", "describe"))
+    attempt = uuid4().hex
+    with steps.step("check", _("check what is asked"), attempt):
+        _begin(export)
+        _preflight(export)
+    with steps.step("merge", _("merge"), attempt):
+        _merge(export)
+    with steps.step("quantise", _("write the GGUFs"), attempt):
+        adds_bos = _quantise(export)
+    with steps.step("describe", _("describe the model"), attempt):
+        _describe(export, adds_bos)
+        _publish(export)
+
+
+def _begin(export: Export) -> None:
     """Take up what an earlier attempt, or the release to be replaced, finished from the same adapter and base."""
     if export.replaced.exists() and not export.target.exists():  # an attempt ended between two renames
         export.replaced.rename(export.target)
@@ -204,7 +204,6 @@ def _begin(export: Export) -> Export:
     for quant, entry in {**earlier, **kept.get("ggufs", {})}.items():
         _take_up(export, quant, entry)
     export.keep()
-    return export
 
 
 def _take_up(export: Export, quant: str, entry: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from tarot_tui.cli import main
 from tarot_tui.errors import BadInput
-from tarot_tui.export import blas, worker
+from tarot_tui.export import blas, making, worker
 from tarot_tui.export.modelfile import parse
 from tarot_tui.export.release import read_release, releases
 from tarot_tui.export.template import go_renderer
@@ -153,7 +153,7 @@ def test_a_refusal_of_the_worker_is_the_commands_own(project, make_run, tarot, c
     make_run(base, copy_of(adapter, "adapter_config.json", layer_replication=[[0, 1]]))
     code, out, _err = tarot("export", "-1", "--quant", "q8_0")
     assert code == 3 and "layer_replication" in out and "Traceback" not in out
-    assert releases(project) == []
+    assert releases(project) == [] and not list(project.models.iterdir())
 
 
 def requested(
@@ -196,16 +196,16 @@ def test_killed_while_writing_or_before_the_end_nothing_half_made_is_seen(
     project, make_run, in_child, monkeypatch, tiny_llama, tiny_adapter
 ):
     job = requested(project, make_run(tiny_llama, tiny_adapter), tiny_llama, "reader", ["q8_0"], True)
-    making = project.models / ".reader.making"
+    unfinished = project.models / ".reader.making"
     run_killed(job, "merge", "_copy")
-    assert visible(project) == [] and not (making / "merged").exists()
+    assert visible(project) == [] and not (unfinished / "merged").exists()
     run_killed(job, "gguf", "_stored")
-    assert visible(project) == [] and (making / "merged").is_dir() and list(making.glob(".*.part"))
-    assert not list(making.glob("*.gguf"))
+    assert visible(project) == [] and (unfinished / "merged").is_dir() and list(unfinished.glob(".*.part"))
+    assert not list(unfinished.glob("*.gguf"))
     monkeypatch.setenv("TAROT_JOB_DIR", str(job))
     said = in_child("from tarot_tui.export.worker import main; assert main() == 0")
     assert "Merging" not in said  # that piece was finished
-    assert visible(project) == ["reader"] and not making.exists()
+    assert visible(project) == ["reader"] and not unfinished.exists()
     assert len(list((project.models / "reader").glob("*.gguf"))) == 1
     assert not list((project.models / "reader").glob(".*"))
 
@@ -271,6 +271,19 @@ def test_a_stopped_export_says_so_and_leaves_nothing_visible(project, make_run, 
     assert visible(project) == []
 
 
+def test_who_deletes_an_export_that_was_not_finished_deletes_what_it_has_made(
+    project, make_run, tarot, base, adapter
+):
+    job = requested(project, make_run(base, adapter), base, "reader", [], True)
+    run_killed(job, "worker", "_publish")
+    assert (project.models / ".reader.making/merged").is_dir()
+    with making.alone(project, "reader"):  # another export of that name goes on with it
+        making.forget(project, job)
+    assert (project.models / ".reader.making/merged").is_dir()
+    assert tarot("rm", job.name, "--yes")[0] == 0
+    assert not list(project.models.iterdir())
+
+
 def test_a_disk_that_is_too_small_is_said_before_anything_is_written(
     project, make_run, monkeypatch, base, adapter
 ):
@@ -281,7 +294,7 @@ def test_a_disk_that_is_too_small_is_said_before_anything_is_written(
     with pytest.raises(BadInput, match="make room"):
         worker.run(worker.read_spec(job)["request"])
     assert visible(project) == []
-    assert [path.name for path in (project.models / ".reader.making").iterdir()] == ["pieces.json"]
+    assert not list(project.models.iterdir())
 
 
 @pytest.mark.parametrize(
