@@ -55,10 +55,9 @@ def run(args: Namespace) -> int:
 def _parallel(folder: Path) -> Layout:
     """On how many machines the run goes on."""
     from tarot_tui.jobs.spec import read_spec
-    from tarot_tui.training.parallel import Layout, layout
+    from tarot_tui.training.parallel import layout_of
 
-    told = (read_spec(folder).get("request") or {}).get("parallel")
-    return layout(**told) if isinstance(told, dict) else Layout()
+    return layout_of(read_spec(folder).get("request") or {})
 
 
 def _take_changes(args: Namespace, project: Project, folder: Path) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tarot_tui.errors import BadInput, Refused
 from tarot_tui.findings import Finding, worst_first
@@ -19,7 +20,7 @@ from tarot_tui.training import sharding
 from tarot_tui.training.device import Device, cpu_threads, idlest
 from tarot_tui.training.ladder import RECIPE, retries
 from tarot_tui.training.launch_files import ACCELERATE, for_machine, launch_files
-from tarot_tui.training.parallel import Layout, layout, shared
+from tarot_tui.training.parallel import Layout, layout_of, shared
 from tarot_tui.training.plan import Plan, plan_in_child
 from tarot_tui.training.recipe import Recipe, dump
 
@@ -67,11 +68,7 @@ def make_job(
         raise Refused(_("Not started: {reason}").format(reason=worst.text) + fix)
     shared(recipe, parallel.num_processes)
     files = launch_files(project, recipe, parallel, cpu=plan.device["kind"] == "cpu")
-    known = (
-        *("base", "base_fingerprint", "adapter_sha256", "dataset_sha256"),
-        *("device", "precision", "steps", "memory"),
-    )
-    request = recipe.model_dump() | {name: getattr(plan, name) for name in known}
+    request = recipe.model_dump() | facts_of(plan) | {"device": plan.device}
     name = slug or "-".join(recipe.dataset)
     folder = create(
         project,
@@ -88,6 +85,12 @@ def make_job(
     for file, text in files.items():
         write_text(folder / file, text)
     return folder
+
+
+def facts_of(plan: Plan) -> dict[str, Any]:
+    """What the request of a run keeps of its plan, beside the device: what it begins with, and how it computes."""
+    kept = ("base", "base_fingerprint", "adapter_sha256", "dataset_sha256", "precision", "steps", "memory")
+    return {name: getattr(plan, name) for name in kept}
 
 
 def judged(project: Project, recipe: Recipe, plan: Plan, parallel: Layout) -> Plan:
@@ -121,7 +124,7 @@ def join(job: Path, machine_rank: int) -> Path:
     Raises BadInput for a job or a number that does not fit, Refused when this machine's share is already running.
     """
     spec = read_spec(job)
-    parallel = layout(**spec["request"].get("parallel", {}))
+    parallel = layout_of(spec["request"])
     if not 0 < machine_rank < parallel.num_machines:
         raise BadInput(
             _("{job} runs on {machines} machines: --machine-rank is a number from 1 to {last}.").format(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -58,6 +59,11 @@ def layout(
         main_process_ip = main_process_ip or socket.gethostname()
         main_process_port = main_process_port or PORT
     return Layout(num_processes, num_machines, main_process_ip, main_process_port)
+
+
+def layout_of(request: Mapping[str, Any]) -> Layout:
+    """How a run is spread, from the request in its ``job.yaml``. Raises BadInput as above."""
+    return layout(**(request.get("parallel") or {}))
 
 
 def shared(recipe: Recipe, processes: int) -> Recipe:

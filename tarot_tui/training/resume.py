@@ -7,22 +7,26 @@ as it was; what only decides how long, how often and how cheaply may change.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from tarot_tui.errors import Refused
 from tarot_tui.jobs import daemon, files, retry, status
+from tarot_tui.jobs.slurm import is_slurms
 from tarot_tui.jobs.spec import read_spec, rewrite
 from tarot_tui.locale import _
 from tarot_tui.project import Project, write_text
 from tarot_tui.training.engines.checkpoints import last_complete, step_of
 from tarot_tui.training.engines.choice import engine_of, plan_with
 from tarot_tui.training.ladder import RECIPE, retries
-from tarot_tui.training.parallel import layout
+from tarot_tui.training.launch import facts_of, judged
+from tarot_tui.training.launch_files import launch_files
+from tarot_tui.training.parallel import Layout, layout_of
 from tarot_tui.training.plan import Plan
 from tarot_tui.training.recipe import Recipe, changed, dump, load
 from tarot_tui.training.runs import recipe_of
+from tarot_tui.training.slurm import elsewhere
 from tarot_tui.training.unchanged import refuse_another_base, refuse_other_samples
 
 #: Keys that take effect at once.
@@ -82,7 +86,7 @@ def changes(project: Project, folder: Path, overrides: Iterable[str] = ()) -> li
     before = recipe_of(folder)
     edited = folder / RECIPE
     after = changed(load(project, edited) if edited.is_file() else before, overrides)
-    resumed = last_complete(folder) is not None
+    resumed = _checkpoint(folder) is not None
     found = [
         Change(key, getattr(before, key), getattr(after, key), _effect(key, resumed))
         for key in Recipe.model_fields
@@ -110,12 +114,18 @@ def apply(
     recipe = Recipe.model_validate({**recipe_of(folder).model_dump(), **taken})
     request = retry.in_force(folder, read_spec(folder)["request"])
     new: dict[str, Any] = {}
+    launched: dict[str, str] = {}
     if taken:
-        plan = plan_with(engine_of(folder), project, recipe, say)
-        _refuse_another_run(folder, request, plan)
-        processes = layout(**request.get("parallel", {})).num_processes
-        ladder = retries(recipe, request["device"]["kind"], plan.length, plan.steps, processes)
-        new = {"request": {**request, **taken, "steps": plan.steps}, "total": plan.steps, **ladder}
+        parallel, device = layout_of(request), request["device"]["kind"]
+        plan = _plan(project, folder, recipe, parallel, request, say)
+        facts = facts_of(plan)
+        if checkpoint := _checkpoint(folder):
+            _refuse_another_run(folder, request, plan, step_of(checkpoint))
+            facts = {"steps": plan.steps}
+        else:
+            launched = launch_files(project, recipe, parallel, cpu=device == "cpu")
+        ladder = retries(recipe, device, plan.length, plan.steps, parallel.num_processes)
+        new = {"request": {**request, **taken, **facts}, "total": plan.steps, **ladder}
     handle = daemon.lock(folder / files.LOCK)
     if handle is None:
         raise Refused(_("{job} is just being started.").format(job=folder.name))
@@ -123,6 +133,8 @@ def apply(
         if taken:
             rewrite(folder, **new)
             retry.forget(folder)
+        for name, text in launched.items():
+            write_text(folder / name, text)
         write_text(folder / RECIPE, dump(recipe))
     finally:
         daemon.unlock(handle)
@@ -152,16 +164,36 @@ def _refuse_nonsense(folder: Path, before: Recipe, after: Recipe, keys: set[str]
         )
 
 
-def _refuse_another_run(folder: Path, request: dict[str, Any], plan: Plan) -> None:
+def _plan(
+    project: Project,
+    folder: Path,
+    recipe: Recipe,
+    parallel: Layout,
+    request: dict[str, Any],
+    say: Callable[[str], None],
+) -> Plan:
+    """The plan for where the run goes on. Raises Refused when it speaks against that."""
+    plan = plan_with(engine_of(folder), project, recipe, say)
+    if is_slurms(folder):
+        plan = replace(elsewhere(plan, {}), device=request["device"])
+    plan = judged(project, recipe, plan, parallel)
     if plan.refused:
         raise Refused(_("Not resumed: {reason}").format(reason=plan.findings[0].text))
+    return plan
+
+
+def _checkpoint(folder: Path) -> Path | None:
+    """What the run would go on from."""
+    return last_complete(folder, layout_of(read_spec(folder).get("request") or {}).num_processes)
+
+
+def _refuse_another_run(folder: Path, request: dict[str, Any], plan: Plan, done: int) -> None:
     refuse_another_base(plan.base, plan.base_fingerprint, request)
     refuse_other_samples(plan.dataset_sha256, request)
-    checkpoint = last_complete(folder)
-    if checkpoint and plan.steps <= step_of(checkpoint):
+    if plan.steps <= done:
         raise Refused(
             _("{job} has made {step} steps already: {steps} would leave nothing to do.").format(
-                job=folder.name, step=step_of(checkpoint), steps=plan.steps
+                job=folder.name, step=done, steps=plan.steps
             )
         )
 

@@ -28,7 +28,7 @@ from tarot_tui.training.device import Device, idlest, precision
 from tarot_tui.training.engines.checkpoints import last_complete
 from tarot_tui.training.launch import command, environment, make_job
 from tarot_tui.training.launch_files import ACCELERATE, for_machine
-from tarot_tui.training.parallel import Layout, layout
+from tarot_tui.training.parallel import Layout, layout, layout_of
 from tarot_tui.training.plan import Plan
 from tarot_tui.training.recipe import Recipe
 from tarot_tui.training.runs import recipe_of
@@ -138,7 +138,7 @@ def _settle(job: Path) -> None:
     """Write down what only this machine knows: its devices, and where the others find it."""
     spec = read_spec(job)
     request = spec["request"]
-    parallel = layout(**request["parallel"])
+    parallel = layout_of(request)
     if parallel.num_machines > 1:
         host = os.environ.get("SLURM_LAUNCH_NODE_IPADDR") or socket.gethostname()
         parallel = replace(parallel, main_process_ip=host, main_process_port=_free_port())
@@ -168,7 +168,7 @@ def _share(job: Path, rank: int) -> Path:
             raise TarotError(_("The first machine of {job} did not begin.").format(job=job.name))
         time.sleep(0.5)
     spec = read_spec(job)
-    parallel = layout(**spec["request"]["parallel"])
+    parallel = layout_of(spec["request"])
     folder = nodes.make(job, rank, spec, command(parallel), _environment(idlest(parallel.here)))
     write_text(folder / ACCELERATE, for_machine(job / ACCELERATE, rank))
     return folder

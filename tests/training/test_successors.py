@@ -13,8 +13,9 @@ from tarot_tui.cli import main
 from tarot_tui.errors import BadInput, Refused
 from tarot_tui.findings import Finding
 from tarot_tui.jobs import status
-from tarot_tui.jobs.spec import read_spec
+from tarot_tui.jobs.spec import read_spec, rewrite
 from tarot_tui.project import Project
+from tarot_tui.training import resume
 from tarot_tui.training.launch import make_job
 from tarot_tui.training.plan import plan_in_child
 from tarot_tui.training.recipe import changed, load
@@ -95,13 +96,34 @@ def test_what_would_make_it_another_run_is_refused(cards, half, change):
         changes(cards, half, [change])
 
 
-def test_before_the_first_checkpoint_everything_may_change(cards, half):
+def test_before_the_first_checkpoint_everything_may_change(cards, half, metrics, train_here):
     for checkpoint in half.glob("checkpoint-*"):
         shutil.rmtree(checkpoint)
-    found = changes(cards, half, ["lora_rank=8", "learning_rate=1e-3"])
-    assert [change.effect for change in found] == ["now", "now"]
+    found = changes(cards, half, ["lora_rank=8", "learning_rate=1e-3", "bf16=false", "max_samples=4"])
+    assert {change.effect for change in found} == {"now"}
     apply(cards, half, found)
-    assert recipe_of(half).lora_rank == 8
+    request = read_spec(half)["request"]
+    assert recipe_of(half).lora_rank == 8 and (request["precision"], request["steps"]) == ("fp32", 2)
+    train_here(half)
+    assert [line["current_steps"] for line in metrics(half)] == [1, 2]
+
+
+def test_a_run_that_is_shared_out_is_planned_as_that_when_it_is_resumed(cards, half, monkeypatch):
+    gpu = {"kind": "cuda", "index": "0", "name": "a GPU", "total": 100, "free": 100, "bf16": True}
+    parts = {"weights": 150, "trainable": 0, "gradients": 0, "optimizer": 0, "low": 150, "high": 160}
+    too_much = Finding("memory.over", "error", "It does not fit.")
+    request = read_spec(half)["request"]
+
+    def plan(_engine, project, recipe, _say):
+        return replace(plan_in_child(project, recipe), device=gpu, memory=parts, findings=[too_much])
+
+    monkeypatch.setattr(resume, "plan_with", plan)
+    with pytest.raises(Refused, match="Not resumed: It does not fit"):
+        apply(cards, half, changes(cards, half, ["save_steps=1"]))
+    rewrite(half, request={**request, "fsdp": "full_shard", "device": gpu, "parallel": {"num_processes": 2}})
+    (half / "recipe.yaml").unlink()
+    apply(cards, half, changes(cards, half, ["save_steps=1"]))
+    assert recipe_of(half).save_steps == 1
 
 
 def test_an_edited_recipe_in_the_folder_is_recognised(cards, half):

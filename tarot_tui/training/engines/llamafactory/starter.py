@@ -20,7 +20,7 @@ from tarot_tui.training.device import cpu_threads
 from tarot_tui.training.engines.checkpoints import last_complete, step_of
 from tarot_tui.training.engines.llamafactory import arguments, environments, tokens
 from tarot_tui.training.ladder import record
-from tarot_tui.training.parallel import shared
+from tarot_tui.training.parallel import layout_of, shared
 from tarot_tui.training.recipe import Recipe
 from tarot_tui.training.runs import recipe_of
 from tarot_tui.training.unchanged import same_adapter, same_base
@@ -34,7 +34,7 @@ def main() -> None:
     if folder is None:
         raise TarotError(_("This is a job's worker: start it with 'tarot-tui train'."))
     request = read_spec(folder)["request"]
-    processes = int(request.get("parallel", {}).get("num_processes", 1))
+    processes = layout_of(request).num_processes
     recipe = recipe_of(folder)
     same_base(request)
     environment = environment_of(request)
