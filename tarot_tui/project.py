@@ -174,10 +174,8 @@ def create(folder: Path, *, example: bool = False) -> Project:
             _("{path} cannot be written by you; choose another folder.").format(path=folder)
         ) from None
     if not (folder / FILE).exists():
-        write_text(
-            folder / FILE,
-            f"# {_('A tarot-tui project. Paths in it are relative: move or copy the folder freely.')}\nversion: 1\n",
-        )
+        about = _("A tarot-tui project. Paths in it are relative: move or copy the folder freely.")
+        write_text(folder / FILE, f"# {about}\nversion: 1\n")
     project = Project(folder)
     if example:
         _copy_example(project)

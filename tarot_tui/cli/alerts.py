@@ -81,7 +81,7 @@ def _test(args: Namespace, root: Path, found: Alerts) -> int:
     trust(found)
     outcome = deliver(found, Alert("test", _("This is a test of tarot-tui."), "test", str(root)))
     for channel, problem in outcome.items():
-        say(args, f"{channel}: {problem or _('sent')}")
+        say(args, f"{channel}: " + (problem or _("sent")))
     if args.json:
         emit(outcome)
     return 1 if any(outcome.values()) else 0

@@ -81,7 +81,8 @@ def _figures(proof: dict[str, Any]) -> str:
     if not rows:
         return ""
     where = _("on samples held out from the training") if proof["held_out"] else _("on trained samples")
-    head = f"| | {_('mean KL (nats)')} | {_('worst')} | {_('same likeliest token')} | {_('positions')} |\n|---|---|---|---|---|"
+    titles = ("", _("mean KL (nats)"), _("worst"), _("same likeliest token"), _("positions"))
+    head = f"| {' | '.join(titles)} |\n|---|---|---|---|---|"
     return "\n".join(
         [
             "## " + _("Probabilities, {where}").format(where=where),
@@ -106,7 +107,7 @@ def _answers(proof: dict[str, Any]) -> str:
             )
     for number, question in enumerate(proof["questions"][:_SHOWN]):
         lines.append(f"\n**{one_line(question, 300)}**\n")
-        said = {_("trained"): proof["trained_answers"][number]}
+        said = {_("expected"): proof["trained_answers"][number]}
         said |= {_("base"): proof["answers"]["base"][number], _("tuned"): proof["answers"]["tuned"][number]}
         said |= {
             quant: found["answers"][number] for quant, found in proof["quants"].items() if "answers" in found

@@ -84,9 +84,10 @@ def as_yaml(translated: Translated) -> str:
     """The YAML file, its findings as remarks at the top."""
     import yaml
 
-    head = [
-        f"# {_('For LLaMA-Factory 0.9.5; keep it as YAML, in a folder without spaces: llamafactory-cli train FILE')}"
-    ]
+    use = _(
+        "For LLaMA-Factory 0.9.5; keep it as YAML, in a folder without spaces: llamafactory-cli train FILE"
+    )
+    head = [f"# {use}"]
     head += [f"# {one_line(finding.text, 400)}" for finding in translated.findings]
     return "\n".join(head) + "\n" + yaml.safe_dump(translated.args, sort_keys=False, allow_unicode=True)
 

@@ -1,14 +1,12 @@
-"""简体 is made of 繁體, in the words of the mainland, and the compiled catalogue is current."""
+"""简体 is made of 繁體, in the words of the mainland."""
 
 from __future__ import annotations
 
-import io
 import re
 
 import pytest
-from babel.messages.mofile import read_mo
 
-from tarot_tui.locale.simplified import catalogue, compiled, mainland
+from tarot_tui.locale.simplified import catalogue, mainland
 
 
 @pytest.mark.parametrize(
@@ -24,12 +22,6 @@ from tarot_tui.locale.simplified import catalogue, compiled, mainland
 )
 def test_a_sentence_is_said_as_on_the_mainland(taiwan, china):
     assert mainland(taiwan) == china
-
-
-def test_the_compiled_catalogue_is_made_of_the_other_one():
-    with open(compiled("zh_CN"), "rb") as file:
-        found = {message.id: message.string for message in read_mo(io.BytesIO(file.read())) if message.id}
-    assert found == {message: text for message, text in catalogue().items() if message}
 
 
 def test_no_word_of_taiwan_is_left():

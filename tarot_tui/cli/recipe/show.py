@@ -66,7 +66,7 @@ def run(args: Namespace) -> int:
         )
         return 0
     for field in fields():
-        given = "" if field.name in recipe.model_fields_set else f"  # {_('as it is anyway')}"
+        given = "" if field.name in recipe.model_fields_set else "  # " + _("as it is anyway")
         print(f"{field.name}: {shown(getattr(recipe, field.name))}".rstrip() + given)
         print("\n".join(f"      {line}" for line in wrapped(field.help, 74)))
     return 0

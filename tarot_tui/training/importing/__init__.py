@@ -106,7 +106,7 @@ def as_yaml(imported: Imported, where: str) -> str:
     Only for one that has a recipe.
     """
     assert imported.recipe is not None
-    lines = [f"# {_('Taken over from {file}.').format(file=one_line(where, 100))}"]
+    lines = ["# " + _("Taken over from {file}.").format(file=one_line(where, 100))]
     for finding in imported.findings:
         if not finding.fix and finding.severity != "info":
             lines.append(f"# {one_line(finding.text, 400)}")

@@ -53,7 +53,7 @@ def preset(name: str) -> Preset:
 
 def blank(dataset: str) -> str:
     """A recipe for ``dataset`` with every key and what it does; those that a beginner can leave are remarks."""
-    parts = [f"# {_('A recipe: remove the # in front of a key to change it from what it is anyway.')}"]
+    parts = ["# " + _("A recipe: remove the # in front of a key to change it from what it is anyway.")]
     for basic in (True, False):
         for field in fields():
             if field.basic == basic:
