@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
+import glob
 import json
 import os
 import pty
@@ -12,9 +14,11 @@ import struct
 import subprocess
 import termios
 import time
+from contextlib import suppress
 
 import pyte
 import pytest
+from textual._wait import wait_for_idle
 
 from tarot_tui.jobs import files, identity, spec
 
@@ -22,6 +26,10 @@ from tarot_tui.jobs import files, identity, spec
 _UNKNOWN_TO_PYTE = re.compile(
     rb"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[<>=][\d;:]*[a-zA-Z]|\x1b\[\??[\d;]*\$p|\x1b\[\?[\d;]*u"
 )
+
+
+#: Seconds between two looks at what a program sent, and at whether it is at work.
+_TICK = 0.02
 
 
 class Terminal:
@@ -56,14 +64,29 @@ class Terminal:
         """Press keys."""
         os.write(self.master, keys if isinstance(keys, bytes) else keys.encode())
 
-    def read(self, seconds=0.3):
-        """Take output until it has been quiet for ``seconds``; returns what came."""
-        before = len(self.raw)
-        while select.select([self.master], [], [], seconds)[0]:
-            self._take()
+    def read(self, seconds=0.3, patience=60.0):
+        """Take output until the program has slept for ``seconds`` and sent nothing; returns what came.
+
+        Time in which it computes, or waits for a processor on a busy machine, does not count.
+        """
+        before, slept, until = len(self.raw), 0.0, time.monotonic() + patience
+        while slept < seconds and time.monotonic() < until:
+            if select.select([self.master], [], [], _TICK)[0]:
+                self._take()
+                slept = 0.0
+            elif not self.at_work():
+                slept += _TICK
         return self.raw[before:]
 
-    def wait_for(self, text, seconds=20.0):
+    def at_work(self):
+        """Whether one of its threads computes, waits for a processor or the disk, or is halted (see proc_pid_stat(5))."""
+        for thread in glob.glob(f"/proc/{self.process.pid}/task/*/stat"):
+            with suppress(OSError), open(thread) as file:
+                if file.read().rpartition(") ")[2][0] in "RDT":
+                    return True
+        return False
+
+    def wait_for(self, text, seconds=60.0):
         """Take output until ``text`` is on the screen."""
         until = time.monotonic() + seconds
         while text not in self.text():
@@ -87,11 +110,11 @@ class Terminal:
         """As if something else wrote to the terminal."""
         self._stream.feed(data)
 
-    def wait_end(self, seconds=10.0):
+    def wait_end(self, seconds=60.0):
         """The exit status, once the program has ended and all of its output is taken."""
         until = time.monotonic() + seconds
         while self.process.poll() is None and time.monotonic() < until:
-            self.read(0.05)
+            self.read(0.05, patience=1.0)
         self.read(0.1)
         return self.process.wait(0.1)
 
@@ -181,6 +204,25 @@ class Job:
             file.write(line + "\n")
 
 
+@pytest.fixture(autouse=True)
+def settled(monkeypatch):
+    """A Pilot waits until nothing is left to do in the app, and not until it looks idle.
+
+    Textual goes by the processor time that it used in the last moments, which is little on a busy machine, too.
+    """
+
+    async def wait(*seconds):
+        await wait_for_idle(*seconds)
+        loop, turns = asyncio.get_running_loop(), 0
+        until = loop.time() + 30  # something may call itself for ever
+        while turns < 5 and loop.time() < until:
+            await asyncio.sleep(0)
+            turns = 0 if loop._ready else turns + 1
+
+    for place in ("textual.pilot", "textual.app"):
+        monkeypatch.setattr(f"{place}.wait_for_idle", wait)
+
+
 @pytest.fixture
 def make_job(project):
     """Makes a :class:`Job` in the test's project."""
@@ -212,12 +254,13 @@ def text_of():
 
 @pytest.fixture
 def until(text_of):
-    """Waits until an app shows some text; fails with what it shows instead."""
+    """Waits until an app shows some text, or until a condition holds; fails with what it shows instead."""
 
-    async def wait(pilot, text, seconds=15.0):
+    async def wait(pilot, wanted, seconds=60.0):
+        holds = wanted if callable(wanted) else lambda: wanted in text_of(pilot.app)
         end = time.monotonic() + seconds
-        while text not in text_of(pilot.app):
-            assert time.monotonic() < end, f"{text!r} never came:\n{text_of(pilot.app)}"
+        while not holds():
+            assert time.monotonic() < end, f"{wanted!r} never came:\n{text_of(pilot.app)}"
             await pilot.pause(0.05)
 
     return wait

@@ -132,8 +132,8 @@ async def test_two_models_answer_side_by_side(chatting, fake, until, size):
     async with WizardApp(chatting).run_test(size=size) as pilot:
         await compare(pilot, until, blind=False)
         await ask(pilot, until, "hello?")
-        await pilot.pause(0.3)
         left, right = pilot.app.screen.query(Transcript)
+        await until(pilot, lambda: not pilot.app.screen.answering)
         assert left.display and right.display and left.label == "tarot" and right.label == "base"
         assert (left.region.right <= right.region.x) == (size[0] > 100)
         assert len(left.children) >= 2 and len(right.children) >= 2
@@ -167,11 +167,7 @@ async def test_stopping_one_answer_leaves_the_other_model_unasked(chatting, fake
         await ask(pilot, until, "hello?", "The Fool")
         # A new chat while an answer runs stops it first; nothing of it is left.
         await pilot.press("ctrl+r")
-        for _moment in range(50):
-            await pilot.pause(0.05)
-            if not pilot.app.screen.answering:
-                break
+        await until(pilot, lambda: not pilot.app.screen.answering)
         fake.hold_answer.set()
-        assert not pilot.app.screen.answering
         assert [len(column.query("Static")) for column in pilot.app.screen.query(Transcript)] == [1, 0]
         assert len([one for one in fake.requests if one[1] == "/api/chat"]) == 1

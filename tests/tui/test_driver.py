@@ -1,10 +1,12 @@
 import json
 import signal
 import sys
+import time
 from pathlib import Path
 from threading import Lock
 from types import SimpleNamespace
 
+import psutil
 import pyte
 import pytest
 
@@ -75,7 +77,10 @@ def test_suspending_and_coming_back_repaints_everything(scribble):
     scribble.read()
     before = scribble.cells(scribble.screen)
     scribble.process.send_signal(signal.SIGTSTP)
-    scribble.read()
+    until = time.monotonic() + 60
+    while psutil.Process(scribble.process.pid).status() != psutil.STATUS_STOPPED:
+        assert time.monotonic() < until
+        scribble.read(0.05, patience=0.2)
     scribble.screen.reset()
     scribble.process.send_signal(signal.SIGCONT)
     scribble.read(0.6)
@@ -162,7 +167,7 @@ def test_a_crashing_app_gives_the_terminal_back(scribble):
 
 def test_a_terminal_that_is_gone_ends_the_app(scribble):
     scribble.hang_up()
-    assert scribble.process.wait(10) == -signal.SIGHUP
+    assert scribble.process.wait(60) == -signal.SIGHUP
 
 
 def assert_given_back(terminal):

@@ -69,10 +69,10 @@ async def test_llamafactory_trains_through_the_wizard(deck, until):
     deck.remember("engine", "llamafactory")
     app = WizardApp(deck)
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, "LLaMA-Factory", 60)
-        await until(pilot, "Go on to Train", 60)
+        await until(pilot, "LLaMA-Factory")
+        await until(pilot, "Go on to Train")
         await pilot.press("enter")
-        await until(pilot, "Start training", 60)
+        await until(pilot, "Start training")
         await pilot.press("enter")
         await until(pilot, "Finished.", 240)
         (job,) = deck.jobs.iterdir()

@@ -48,7 +48,7 @@ async def test_what_is_broken_is_mended_after_a_question_and_checked_again(broke
         await pilot.press("f")
         await until(pilot, "Install these into")
         await pilot.press("y")
-        await until(pilot, "Training has its packages.", 30)
+        await until(pilot, "Training has its packages.")
     (job,) = all_jobs(broken, "install")
     assert "installing" in (job / "log.txt").read_text()
 

@@ -39,7 +39,7 @@ async def test_a_beginner_is_training_after_a_few_key_presses(tmp_path, tiny_lla
     async with app.run_test(size=(80, 24)) as pilot:
 
         async def enter_after(text):
-            await until(pilot, text, 60)
+            await until(pilot, text)
             pressed.append("enter")
             await pilot.press("enter")
 
@@ -54,10 +54,10 @@ async def test_a_beginner_is_training_after_a_few_key_presses(tmp_path, tiny_lla
         await enter_after("Go on to Dataset")
         await enter_after("Build the dataset")
         await enter_after("Go on to Parameters")
-        await until(pilot, "over 156 samples", 60)
+        await until(pilot, "over 156 samples")
         await enter_after("Go on to Train")
         await enter_after("Start training")
-        await until(pilot, "Training…", 60)
+        await until(pilot, "Training…")
         (run,) = steps.runs(app.project)
         assert status.read(run).alive
     # Leaving did not end it.

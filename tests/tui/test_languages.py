@@ -54,7 +54,7 @@ async def test_work_that_is_going_on_outlives_the_change(project, until):
         building = pilot.app.screen
         building.building = True
         pilot.app.use_language("zh_TW")
-        await pilot.pause(0.1)
+        await pilot.pause()
         await until(pilot, "資料集")  # in the rail
         assert pilot.app.screen is building
 
@@ -113,7 +113,7 @@ async def test_nothing_is_clipped_on_the_smallest_screen(tmp_path, code, text_of
     async with WizardApp(project).run_test(size=(80, 24)) as pilot:
         for step in steps.IDS:
             pilot.app.go(step)
-            await pilot.pause(0.3)
+            await pilot.pause()
             screen = pilot.app.screen
             visible = [
                 one

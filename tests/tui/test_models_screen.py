@@ -49,17 +49,17 @@ class Opens(TarotApp[None]):
 async def test_a_model_is_searched_judged_fetched_chosen_and_removed(hub, project, until):
     screen = ModelsScreen(project)
     async with Opens(screen).run_test(size=(100, 30)) as pilot:
-        await until(pilot, "/ searches the hub", 20)
+        await until(pilot, "/ searches the hub")
         await pilot.press("slash", *"tiny")
-        await until(pilot, NAME, 20)
-        await until(pilot, "on the hub", 20)
+        await until(pilot, NAME)
+        await until(pilot, "on the hub")
         await pilot.press("enter", "i")
-        await until(pilot, "It can be trained, become a GGUF", 40)
+        await until(pilot, "It can be trained, become a GGUF")
         await until(pilot, "takes a system prompt")
         await pilot.press("d")
         await until(pilot, "Download someone/tiny?")
         await pilot.press("y")
-        await until(pilot, f"{NAME} is on this machine.", 60)
+        await until(pilot, f"{NAME} is on this machine.")
         assert all_jobs(project, "download")
         await pilot.press("x")
         await until(pilot, "Remove someone/tiny?")
@@ -74,7 +74,7 @@ async def test_without_a_hub_what_is_here_is_still_listed(project, until, monkey
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     async with Opens(ModelsScreen(project)).run_test(size=(80, 24)) as pilot:
         await pilot.press("slash", *"qwen")
-        await until(pilot, "The hub cannot be reached", 20)
+        await until(pilot, "The hub cannot be reached")
         await pilot.press("escape", "escape")
         await pilot.pause()
         assert pilot.app.left_with is False
@@ -84,27 +84,27 @@ async def test_a_gated_model_says_where_to_accept_its_terms_and_leads_to_the_acc
     hub.gated.add(NAME)
     async with Opens(ModelsScreen(project)).run_test(size=(100, 30)) as pilot:
         await pilot.press("slash", *"tiny")
-        await until(pilot, "gated", 20)
+        await until(pilot, "gated")
         await pilot.press("enter", "i")
-        await until(pilot, "huggingface.co/someone/tiny", 30)
+        await until(pilot, "huggingface.co/someone/tiny")
         await pilot.press("l")
-        await until(pilot, "Nobody is logged in", 20)
+        await until(pilot, "Nobody is logged in")
 
 
 async def test_a_token_is_pasted_unseen_kept_and_removed(hub, project, until, tmp_path):
     async with Opens(LoginScreen(project, "Because.")).run_test(size=(80, 24)) as pilot:
-        await until(pilot, "Nobody is logged in", 20)
+        await until(pilot, "Nobody is logged in")
         pilot.app.screen.query_one("#token", Input).value = "hf_wrong"
         await pilot.press("enter")
-        await until(pilot, "does not accept this token", 20)
+        await until(pilot, "does not accept this token")
         pilot.app.screen.query_one("#token", Input).value = TOKEN
         await pilot.press("enter")
-        await until(pilot, "Logged in as me", 20)
+        await until(pilot, "Logged in as me")
         assert pilot.app.screen.query_one("#token", Input).value == ""
         assert (tmp_path / "hf/token").read_text() == TOKEN
         pilot.app.screen.set_focus(None)
         await pilot.press("x")
-        await until(pilot, "Nobody is logged in", 20)
+        await until(pilot, "Nobody is logged in")
         assert not (tmp_path / "hf/token").exists()
         await pilot.press("escape")
         await pilot.pause()
@@ -117,12 +117,12 @@ async def test_the_parameters_take_the_chosen_model(hub, project, until):
 
     project.remember("step", "parameters")
     async with WizardApp(project).run_test(size=(100, 30)) as pilot:
-        await until(pilot, "Save as", 20)
+        await until(pilot, "Save as")
         pilot.app.screen.set_focus(None)
         await pilot.press("b")
-        await until(pilot, "/ searches the hub", 20)
+        await until(pilot, "/ searches the hub")
         await pilot.press("slash", *"tiny")
-        await until(pilot, NAME, 20)
+        await until(pilot, NAME)
         await pilot.press("enter", "enter")
         await pilot.pause()
         assert pilot.app.screen.query_one(RecipeForm).values()["model_name_or_path"] == NAME

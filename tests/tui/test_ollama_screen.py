@@ -61,7 +61,8 @@ async def test_a_taken_name_is_replaced_only_when_asked(released, fake, until):
         await pilot.press("enter")
         await until(pilot, "already has a model")
         await until(pilot, "Replace it…")
-        await pilot.pause(0.1)  # the focus comes back to the button once it is drawn
+        # The focus comes back to the button once it is drawn.
+        await until(pilot, lambda: pilot.app.focused and pilot.app.focused.id == "primary")
         assert fake.models["tarot:latest"].template == "old"
         await pilot.press("enter")
         await until(pilot, "Replace the model of that name")

@@ -37,9 +37,9 @@ def test_what_is_there_is_written_when_woken(pipe):
     queue = Queue("one ", "聖杯")
     outlet = Outlet(pipe[1], queue.take)
     outlet.wake()
-    assert queue.empty.wait(10)
+    assert queue.empty.wait(60)
     assert os.read(pipe[0], 100).decode() == "one 聖杯"
-    assert outlet.finish(10)
+    assert outlet.finish(60)
 
 
 def test_a_terminal_that_stands_still_neither_holds_up_the_app_nor_its_end(pipe):
@@ -58,7 +58,7 @@ def test_a_terminal_that_is_gone_ends_the_writing():
     os.close(reader)
     outlet = Outlet(writer, Queue("x").take)
     outlet.wake()
-    assert outlet.finish(10)
+    assert outlet.finish(60)
     os.close(writer)
 
 

@@ -50,7 +50,7 @@ def value(app: WizardApp, name: str) -> object:
 async def test_findings_are_mended_on_a_key_and_taken_back_on_another(here, until, text_of):
     app = WizardApp(here)
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, "1 in the way", 60)
+        await until(pilot, "1 in the way")
         assert "40 of 40 answers" in text_of(app)
         await pilot.press("f")
         await pilot.pause()
@@ -59,7 +59,7 @@ async def test_findings_are_mended_on_a_key_and_taken_back_on_another(here, unti
         assert value(app, "cutoff_len") == 40
         await pilot.press("F")
         assert value(app, "cutoff_len") == 128 and value(app, "learning_rate") == 2e-4
-        await until(pilot, " was ", 60)
+        await until(pilot, " was ")
         assert "in the way" not in text_of(app)
 
 

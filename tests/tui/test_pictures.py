@@ -34,7 +34,7 @@ DEPTHS = {
 
 
 #: Seconds within which a screen has to look as it should; and what to wait for before a picture is kept.
-PATIENCE, SETTLED = 20.0, 1.5
+PATIENCE, SETTLED = 60.0, 1.5
 WRITE = os.environ.get("TAROT_PICTURES") == "write"
 
 

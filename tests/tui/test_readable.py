@@ -93,13 +93,13 @@ async def walk(project, visit):
     async with app.run_test(size=(120, 40)) as pilot:
         for step in ("parameters", "chat", "environment"):
             app.go(step)
-            await pilot.pause(0.2)
+            await pilot.pause()
             if step == "environment":
                 app.screen.query_one("FindingList").focus()
             await visit(app, pilot)
         for keys in (["2", "tab"], ["f1"], ["escape", "ctrl+p"]):
             await pilot.press(*keys)
-            await pilot.pause(0.1)
+            await pilot.pause()
             await visit(app, pilot)
 
 

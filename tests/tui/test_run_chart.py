@@ -1,6 +1,5 @@
 """The chart of a run under its keys: another curve, zoom, pan, cursor, log scale, several runs."""
 
-import asyncio
 import json
 
 import pytest
@@ -79,8 +78,8 @@ async def test_the_mouse_reads_out_and_zooms(project, job, until, text_of):
         left, right = chart.limits
         chart.post_message(MouseScrollUp(chart, 30, 4, 0, 0, 0, False, False, False))
         await until(pilot, "epoch")
-        await pilot.pause()
-        assert chart.limits[1] - chart.limits[0] == (right - left) / 2 and chart.cursor == at
+        await until(pilot, lambda: chart.limits[1] - chart.limits[0] == (right - left) / 2)
+        assert chart.cursor == at
 
 
 async def test_another_run_is_laid_over_this_one_and_can_stand_out(project, make_job, job, until, text_of):
@@ -103,9 +102,7 @@ async def test_another_run_is_laid_over_this_one_and_can_stand_out(project, make
         await pilot.press("0", "d")
         await until(pilot, "20261001-000000-other")
         await pilot.press("enter")
-        async with asyncio.timeout(10):
-            while app.screen.query_one(RunChart).others:
-                await pilot.pause(0.05)
+        await until(pilot, lambda: not app.screen.query_one(RunChart).others)
         await until(pilot, "o saved")
         assert "*" not in text_of(app)
 
@@ -115,11 +112,10 @@ async def test_small_charts_of_the_other_curves_stand_beside_where_there_is_room
 ):
     app = WatchApp(project, job.folder)
     async with app.run_test(size=(170, 50)) as pilot:
-        await until(pilot, "gradient norm")
-        assert "learning rate" in text_of(app) and "eval loss" in text_of(app)
+        for curve in ("gradient norm", "learning rate", "eval loss"):
+            await until(pilot, curve)
         await pilot.resize_terminal(100, 30)
-        await pilot.pause(0.1)
-        assert "gradient norm" not in text_of(app)
+        await until(pilot, lambda: "gradient norm" not in text_of(app))
 
 
 async def test_the_machine_gets_the_screen_and_gives_it_back(project, job, until, text_of):
@@ -128,7 +124,8 @@ async def test_the_machine_gets_the_screen_and_gives_it_back(project, job, until
         await until(pilot, "97 %")
         await pilot.press("m")
         await until(pilot, "GPU 0")
-        assert "line 1" not in text_of(app) and app.screen.query_one(HardwarePanel).region.height > 20
+        await until(pilot, lambda: "line 1" not in text_of(app))
+        assert app.screen.query_one(HardwarePanel).region.height > 20
         await pilot.press("m")
         await until(pilot, "line 1")
 
@@ -144,7 +141,7 @@ async def test_a_folder_that_is_removed_under_our_eyes_is_said_and_every_key_liv
         await pilot.press("o", "left", "plus", "i", "m", "m", "0", "l", "l")
         await pilot.press("s")
         await until(pilot, "Eval loss by step")
-        assert "lost" in text_of(app)
+        await until(pilot, "lost")
 
 
 async def test_a_run_on_several_machines_has_a_line_for_each(project, job, until, text_of):
@@ -156,7 +153,7 @@ async def test_a_run_on_several_machines_has_a_line_for_each(project, job, until
     (share / files.HARDWARE).write_text(json.dumps(sample) + "\n")
     app = WatchApp(project, job.folder)
     async with app.run_test(size=(80, 30)) as pilot:
-        await until(pilot, "machine 1")
-        assert "machine 0" in text_of(app) and "lost: 2" in text_of(app)
+        for words in ("machine 1", "machine 0", "lost: 2"):
+            await until(pilot, words)
         await pilot.press("m")
         await until(pilot, "machine 1")

@@ -88,10 +88,10 @@ def test_the_next_look_waits_until_the_one_before_was_shown(make_job):
     looks, came = [], threading.Semaphore(0)
     watcher = Watcher(job.folder, lambda look: (looks.append(look), came.release()))
     try:
-        assert came.acquire(timeout=10)
+        assert came.acquire(timeout=60)
         watcher.wake()
         assert not came.acquire(timeout=0.3)
         watcher.taken()
-        assert came.acquire(timeout=10)
+        assert came.acquire(timeout=60)
     finally:
         watcher.stop()

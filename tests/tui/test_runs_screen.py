@@ -81,9 +81,7 @@ async def test_marked_runs_are_compared(project, runs, until):
         await pilot.press("space", "space", "d")
         await until(pilot, "*alive")
         assert isinstance(app.screen, WatchScreen)
-        async with asyncio.timeout(10):
-            while not app.screen.query_one(RunChart).others:
-                await pilot.pause(0.05)
+        await until(pilot, lambda: app.screen.query_one(RunChart).others)
 
 
 async def test_stopping_and_deleting_ask_first(project, runs, until):
@@ -94,9 +92,7 @@ async def test_stopping_and_deleting_ask_first(project, runs, until):
         await pilot.press("X")
         await until(pilot, "Delete 20261102-000000-alive?")
         await pilot.press("y")
-        async with asyncio.timeout(10):
-            while not any("stop it first" in one.message for one in app._notifications):
-                await pilot.pause(0.02)
+        await until(pilot, lambda: any("stop it first" in one.message for one in app._notifications))
         await pilot.press("s")
         await until(pilot, "Stop 20261102-000000-alive?")
         await pilot.press("n")
@@ -105,9 +101,7 @@ async def test_stopping_and_deleting_ask_first(project, runs, until):
         await pilot.press("s")
         await until(pilot, "Stop 20261102-000000-alive?")
         await pilot.press("y")
-        async with asyncio.timeout(10):
-            while not request.exists():
-                await pilot.pause(0.02)
+        await until(pilot, request.exists)
         await pilot.press("G", "X")
         await until(pilot, "Delete 20261100-000000-broken?")
         await pilot.press("y")
@@ -158,12 +152,12 @@ async def test_the_machine_is_shown_with_its_gpus_and_a_hanging_driver_holds_not
     for name, value in nvml.environment(folder, NVML_GPUS=2, NVML_FILE=settings, NVML_STILL=1).items():
         monkeypatch.setenv(name, value)
     app = WatchApp(project, None)
-    async with asyncio.timeout(40):
-        async with app.run_test(size=(100, 24)) as pilot:
-            await until(pilot, "3/3")
-            await pilot.press("m")
-            await until(pilot, "GPU 1")
-            settings.write_text("NVML_HANG=60\n")
-            await until(pilot, "has not answered for", 20)
-            await pilot.press("q")
-            await until(pilot, "3/3")
+    async with asyncio.timeout(240), app.run_test(size=(100, 24)) as pilot:
+        await until(pilot, "3/3")
+        await pilot.press("m")
+        await until(pilot, "GPU 1")
+        # Whoever waits for the driver from now on waits for an hour.
+        settings.write_text("NVML_HANG=3600\n")
+        await until(pilot, "has not answered for")
+        await pilot.press("q")
+        await until(pilot, "3/3")

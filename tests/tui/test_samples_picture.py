@@ -42,7 +42,7 @@ def test_the_look_of_a_sample(faulty, until, colours, snap_compare):
 def test_the_look_of_a_check(faulty, until, colours, snap_compare):
     async def shown(pilot):
         pilot.app.push_screen(CheckScreen(faulty, "deck"))
-        await until(pilot, "5 samples, 5 answers", 30)
+        await until(pilot, "5 samples, 5 answers")
         await until(pilot, "Choose a recipe")
 
     assert snap_compare(WizardApp(faulty), terminal_size=(80, 24), run_before=shown)

@@ -150,10 +150,10 @@ async def test_the_models_view_marks_what_is_learned(deck, recipe, until):
         app.push_screen(SamplesScreen(deck, "deck"))
         await until(pilot, "1 of 300")
         await pilot.press("m")
-        await until(pilot, "<|im_start|>assistant", 30)
+        await until(pilot, "<|im_start|>assistant")
         await until(pilot, "learned and underlined: ")
         await pilot.press("g", *"39", "enter")
-        await until(pilot, "struck through: ", 30)
+        await until(pilot, "struck through: ")
         await pilot.press("m")
         await until(pilot, "answer")
 
@@ -173,20 +173,20 @@ async def test_the_check_shows_findings_and_mends_them_on_a_key(deck, until, tex
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         await pilot.press("c")
-        await until(pilot, "1 samples have an empty question or answer.", 30)
+        await until(pilot, "1 samples have an empty question or answer.")
         assert "300 samples, 300 answers" in text_of(app)
         shown = text_of(app)
         assert "data check deck" in shown and "Choose a recipe" in shown
         await pilot.press("a")
-        await until(pilot, "Mended 2 samples", 30)
+        await until(pilot, "Mended 2 samples")
         await until(pilot, "1 dropped, 1 edited")
         assert outputs(deck)[7] == "zerowidth" and "a.wang@gmail.com" in outputs(deck)[9]
         assert "personal data" in text_of(app)
         await pilot.press("f")
-        await until(pilot, "2 edited", 30)
+        await until(pilot, "2 edited")
         assert "[e-mail]" in outputs(deck)[9]
         await pilot.press("u")
-        await until(pilot, "Took back", 30)
+        await until(pilot, "Took back")
         assert "a.wang@gmail.com" in outputs(deck)[9]
 
 
@@ -194,13 +194,13 @@ async def test_the_samples_of_a_finding_are_paged_through(deck, until):
     app = WizardApp(deck)
     async with app.run_test() as pilot:
         app.push_screen(CheckScreen(deck, "deck"))
-        await until(pilot, "personal data", 30)
+        await until(pilot, "personal data")
         await pilot.press("s")
         await until(pilot, "11 (1 of 1)")
         await pilot.press("d")
         await until(pilot, "left out  11 (1 of 1)")
         await pilot.press("escape")
-        await until(pilot, "1 dropped", 30)
+        await until(pilot, "1 dropped")
 
 
 @pytest.mark.slow
@@ -208,9 +208,9 @@ async def test_the_check_counts_tokens_as_the_recipes_model_does(deck, recipe, u
     app = WizardApp(deck)
     async with app.run_test(size=(120, 40)) as pilot:
         app.push_screen(CheckScreen(deck, "deck"))
-        await until(pilot, "tokens a sample: ", 30)
+        await until(pilot, "tokens a sample: ")
         await until(pilot, "cut at 60")
-        await until(pilot, "lose a part of their answer", 30)
+        await until(pilot, "lose a part of their answer")
         await pilot.press("end")
 
 
@@ -221,7 +221,7 @@ async def test_the_screens_speak_chinese_and_fit(deck, until, text_of, size):
     async with app.run_test(size=size) as pilot:
         for screen in (SamplesScreen(deck, "deck"), CheckScreen(deck, "deck")):
             app.push_screen(screen)
-            await pilot.pause(0.4)
+            await pilot.pause()
             assert "esc" in text_of(app).splitlines()[-1]
             assert all(widget.region.bottom <= size[1] for widget in screen.children)
 
@@ -284,9 +284,9 @@ async def test_what_the_recipe_measures_on_is_compared(deck, until, tmp_path):
     app = WizardApp(deck)
     async with app.run_test(size=(120, 40)) as pilot:
         app.push_screen(CheckScreen(deck, "deck"))
-        await until(pilot, "1 samples to measure on are learned too", 30)
+        await until(pilot, "1 samples to measure on are learned too")
         await until(pilot, "--eval exam")
-        await until(pilot, "is not a whole model", 30)
+        await until(pilot, "is not a whole model")
 
 
 def test_the_shown_commands_are_accepted_as_they_stand():

@@ -80,7 +80,7 @@ async def test_dataset_previews_the_samples_and_builds_them(example, until):
         await until(pilot, "What does The Fool mean upright?")
         assert "Build" in primary(app)
         await pilot.press("enter")
-        await until(pilot, "tarot-en: 156 samples.", 30)
+        await until(pilot, "tarot-en: 156 samples.")
         await until(pilot, "Go on to Parameters")
     assert len(json.loads((example.data / "tarot-en.json").read_text("utf-8"))) == 156
 
@@ -129,7 +129,7 @@ async def test_parameters_show_the_plan_and_settle_the_recipe(with_dataset, unti
     with_dataset.remember("step", "parameters")
     app = WizardApp(with_dataset)
     async with app.run_test(size=size) as pilot:
-        await until(pilot, "over 156 samples", 60)
+        await until(pilot, "over 156 samples")
         await pilot.press("enter")
         await pilot.pause()
         assert app.screen.id == "train"
@@ -152,7 +152,7 @@ async def test_parameters_refuse_a_value_in_place(with_dataset, until, text_of):
     with_dataset.remember("step", "parameters")
     app = WizardApp(with_dataset)
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, "over 156 samples", 60)
+        await until(pilot, "over 156 samples")
         row = next(row for row in app.screen.query(FieldRow) if row.field.name == "lora_rank")
         row.query_one(Input).value = "-3"
         await until(pilot, "at least 1")
@@ -163,7 +163,7 @@ async def test_train_shows_the_plan_before_and_the_run_after(with_dataset, make_
     with_dataset.remember("step", "train")
     with_dataset.remember("recipe", "here")
     async with WizardApp(with_dataset).run_test(size=(120, 40)) as pilot:
-        await until(pilot, "over 156 samples", 60)
+        await until(pilot, "over 156 samples")
         assert "Start training" in primary(pilot.app)
 
 
@@ -210,4 +210,4 @@ async def test_dataset_looks_its_samples_over_after_the_build(example, until):
     async with WizardApp(example).run_test(size=(120, 40)) as pilot:
         await until(pilot, "a.wang@gmail.com")
         await pilot.press("enter")
-        await until(pilot, "tarot-en: 2 samples, 1 of them with something to look at (c).", 30)
+        await until(pilot, "tarot-en: 2 samples, 1 of them with something to look at (c).")
