@@ -18,6 +18,8 @@ _BIDI = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0
 
 def plain(text: str) -> str:
     """``text`` without escape sequences, control characters (tab and newline stay), bidi overrides or access tokens."""
+    if is_plain(text):
+        return text
     text = _TOKENS.sub(r"\1…", _ESCAPES.sub("", text).translate(_BIDI))
     return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs"))
 

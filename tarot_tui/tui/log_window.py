@@ -81,12 +81,24 @@ class Window:
 
     def append(self, part: Part) -> None:
         """Know this part too, which begins where the window ends."""
+        settled = self._settled
         self.lines = self.lines + part.lines
         self.rest, self.end = part.rest, part.end
         if len(self.lines) > self._most:
             self.lines = self.lines[-self._most :]
             self.start = self.lines[0].start
         self._changed()
+        if settled is not None:
+            # A log that is followed gains a line at every look: the others are not gone through again.
+            gained = entries([*part.lines, part.rest] if part.rest else part.lines, fold=self.fold)
+            self._know([entry for entry in settled if entry.start >= self.start] + gained)
+
+    @property
+    def _settled(self) -> list[Entry] | None:
+        """The entries of the whole lines, if nothing that follows can belong to one of them; else None."""
+        if self._entries is None or (self.fold and any("Traceback" in line.text for line in self.lines)):
+            return None
+        return self._entries[: len(self.lines)]
 
     @property
     def _most(self) -> int:
@@ -116,9 +128,11 @@ class Window:
         """The lines, with tracebacks folded if that is wanted."""
         if self._entries is None:
             lines = [*self.lines, self.rest] if self.rest else self.lines
-            self._entries = entries(lines, fold=self.fold)
-            self._places = [entry.start for entry in self._entries]
+            self._know(entries(lines, fold=self.fold))
         return self._entries
+
+    def _know(self, found: list[Entry]) -> None:
+        self._entries, self._places = found, [entry.start for entry in found]
 
     # ---- what is in sight
 
