@@ -143,6 +143,8 @@ def layout_of(args: Namespace) -> Layout:
         from tarot_tui.training.slurm import layout_for
 
         return layout_for(asked, args.num_processes)
+    if args.main_process_ip and args.num_machines < 2:
+        raise BadInput(_("--main-process-ip is for several machines: give --num-machines too."))
     processes = args.num_processes
     if names := gpu_names(args):
         machines = max(args.num_machines, 1)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tarot_tui.findings import Finding
     from tarot_tui.project import Project
     from tarot_tui.training.engines.choice import Engine
+    from tarot_tui.training.parallel import Layout
     from tarot_tui.training.plan import Plan
     from tarot_tui.training.recipe import Recipe
 
@@ -103,19 +104,28 @@ def plan_and_start(
 
     engine: what trains unless ``--engine`` says.
     """
+    from tarot_tui.jobs.find import resolve
     from tarot_tui.training.base import only_local
     from tarot_tui.training.engines.choice import plan_with
     from tarot_tui.training.launch import judged
+    from tarot_tui.training.parallel import shared
+    from tarot_tui.training.slurm import elsewhere
 
     args.engine = args.engine or engine
+    # What cannot be started is said before anything takes long, and by a dry run too.
     parallel, busy = layout_of(args), gpu_findings(args, project)
+    shared(recipe, parallel.num_processes)
+    if args.after:
+        resolve(project, args.after)
+    if args.slurm:
+        _check_slurm(args, parallel)
     with only_local() if args.no_download else nullcontext():
         plan = plan_with(args.engine, project, recipe, lambda line: say(args, line))
         plan = with_export(_probed(args, project, recipe, plan) if args.probe else plan)
     if args.queue or args.after:
         plan = plan.once_free()
     if args.slurm:
-        plan = _for_slurm(args, plan)
+        plan = elsewhere(plan, slurm_asked(args))
     plan = judged(project, recipe, plan, parallel)
     doubts = [*plan.findings, *busy, *([] if args.slurm else _reapers(args))]
     say(args, *plan_lines(recipe, plan), *mending(args, doubts))
@@ -128,13 +138,13 @@ def plan_and_start(
     return _start(args, project, recipe, plan, name)
 
 
-def _for_slurm(args: Namespace, plan: Plan) -> Plan:
+def _check_slurm(args: Namespace, parallel: Layout) -> None:
     from tarot_tui.errors import BadInput
-    from tarot_tui.training.slurm import elsewhere
+    from tarot_tui.training.slurm import directives
 
     if args.queue or args.after or args.engine != "native":
         raise BadInput(_("--slurm has a queue of its own, and runs the native engine."))
-    return elsewhere(plan, slurm_asked(args))
+    directives(slurm_asked(args), parallel)
 
 
 def _probed(args: Namespace, project: Project, recipe: Recipe, plan: Plan) -> Plan:

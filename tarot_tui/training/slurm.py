@@ -73,18 +73,18 @@ def make(
     plan: of :func:`elsewhere`. Raises what :func:`.launch.make_job` raises, BadInput for an option that sbatch's script
     cannot hold.
     """
-    lines = _directives(options, parallel)
+    lines = directives(options, parallel)
     folder = make_job(project, recipe, plan, slug, parallel, [Device(**plan.device)])
     write_text(folder / slurm.SCRIPT, script(folder, lines))
     return folder
 
 
-def script(folder: Path, directives: list[str]) -> str:
-    """What sbatch is given: the directives, and one task a machine."""
+def script(folder: Path, told: list[str]) -> str:
+    """What sbatch is given: the directives (``told``, and those that every run has), and one task a machine."""
     # Started in the job's folder, Python must not import what happens to lie there.
     task = shlex.join([sys.executable, "-P", "-m", "tarot_tui.training.slurm", str(folder.absolute())])
     options = [f"--job-name={shlex.quote(folder.name)}", f"--output={slurm.OUTPUT}", "--open-mode=append",
-               "--requeue", f"--signal=TERM@{_WARNING}", "--ntasks-per-node=1", *directives]  # fmt: skip
+               "--requeue", f"--signal=TERM@{_WARNING}", "--ntasks-per-node=1", *told]  # fmt: skip
     return "\n".join(
         [
             "#!/bin/bash",
@@ -101,7 +101,8 @@ def script(folder: Path, directives: list[str]) -> str:
     )
 
 
-def _directives(options: Mapping[str, str], parallel: Layout) -> list[str]:
+def directives(options: Mapping[str, str], parallel: Layout) -> list[str]:
+    """sbatch's options as its script holds them. Raises BadInput for one that it cannot hold."""
     told = {key: value for key, value in options.items() if key not in ("nodes", "gpus")}
     told["nodes"] = str(parallel.num_machines)
     if _whole(options, "gpus", 0):

@@ -66,6 +66,10 @@ def test_cut_answers_are_refused_with_the_length_that_fits(run, cards):
         (["--set", "dataset=cads"], "cads"),
         (["--set", "model_name_or_path=./nowhere"], "no such folder"),
         (["--name", "../up"], "cannot name a"),
+        (["--dry-run", "--num-processes", "3"], "cannot be divided among 3 processes"),
+        (["--dry-run", "--main-process-ip", "node1"], "give --num-machines too"),
+        (["--dry-run", "--after", "nobody"], "no runs"),
+        (["--dry-run", "--slurm", "--sbatch", "a b=c"], "cannot hold this"),
     ],
 )
 def test_a_wrong_request_is_one_sentence_and_exit_code_2(run, cards, words, says):
