@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tarot_tui.errors import TarotError
-from tarot_tui.export.chat_template import json_object
+from tarot_tui.export.chat_template import json_object, trained_with
 from tarot_tui.export.tokens import TEXTS
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Measured:
 
 @dataclass
 class Material:
-    """conversations: the release's, with the prompt that the tokenizer makes of each.
+    """conversations: the release's, with the prompt that the tokenizer makes of each. tokenizer: the folder of that one.
 
     samples: held out from the training where the run held some out (``held_out``), else trained ones. questions: of
     trained samples, as messages; answers: what was trained. added: the tokenizer's added tokens.
@@ -39,26 +39,33 @@ class Material:
 
     texts: list[str]
     conversations: list[dict[str, Any]]
+    tokenizer: Path
     samples: list[Measured] = field(default_factory=list)
     held_out: bool = False
     questions: list[Messages] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
     added: list[str] = field(default_factory=list)
 
-    def as_dict(self) -> dict[str, Any]:
-        """JSON-ready keys and values."""
-        return asdict(self)
-
 
 def collect(project: Project, release: Release, seed: int = 42) -> Material:
     """The material for ``release``; without its run, or when its data is gone, only texts and conversations."""
     base = Path(release.facts["base"]["folder"])
-    found = Material(list(TEXTS), list(release.conversations), added=_added(base))
+    tokenizer = trained_with(base, adapter_of(project, release))
+    found = Material(list(TEXTS), list(release.conversations), tokenizer, added=_added(tokenizer))
     found.texts += found.added + [str(one["prompt"]) for one in found.conversations]
     request = _request(project, release)
     if request:
         _add_samples(project, request, base, found, seed)
     return found
+
+
+def adapter_of(project: Project, release: Release) -> Path | None:
+    """The folder of the first adapter that was merged in; None where every weight was trained, or none."""
+    if not release.run:
+        named = release.facts.get("adapters") or []
+        return Path(named[0]["folder"]) if named else None
+    adapter = release.facts.get("adapter")
+    return project.jobs / release.run / str(adapter) if adapter is not None else None
 
 
 def _request(project: Project, release: Release) -> dict[str, Any]:
@@ -108,6 +115,6 @@ def _conversations(project: Project, recipe: Any) -> list[Messages]:
     return found
 
 
-def _added(base: Path) -> list[str]:
-    tokens = json_object(base / "tokenizer.json").get("added_tokens") or []
+def _added(tokenizer: Path) -> list[str]:
+    tokens = json_object(tokenizer / "tokenizer.json").get("added_tokens") or []
     return [one["content"] for one in tokens if isinstance(one, dict) and isinstance(one.get("content"), str)]

@@ -27,11 +27,11 @@ class Reference:
     tuned: list[str]
 
 
-def tokens_of(base: Path, texts: list[str]) -> list[list[int]]:
-    """What the tokenizer that trained makes of ``texts``, without the tokens it would put around them."""
+def tokens_of(folder: Path, texts: list[str]) -> list[list[int]]:
+    """What the tokenizer in ``folder`` makes of ``texts``, without the tokens it would put around them."""
     from tarot_tui.training.encode import load_tokenizer
 
-    tokenizer = load_tokenizer(base)
+    tokenizer = load_tokenizer(folder)
     return [tokenizer(text, add_special_tokens=False)["input_ids"] if text else [] for text in texts]
 
 
@@ -46,7 +46,7 @@ def run(
 
     from tarot_tui.training.encode import load_tokenizer
 
-    tokenizer = load_tokenizer(base)
+    tokenizer = load_tokenizer(material.tokenizer)
     model = _load(base, adapter)
     total = len(material.samples) + 2 * len(material.questions)
     done = 0

@@ -18,7 +18,7 @@ from tarot_tui.locale import _
 from tarot_tui.project import Project, write_text
 from tarot_tui.proof import reference, served
 from tarot_tui.proof.judge import Agreement, agreement, verdict
-from tarot_tui.proof.material import Material, collect
+from tarot_tui.proof.material import Material, adapter_of, collect
 from tarot_tui.proof.page import page
 
 FILE, PAGE = "proof.json", "PROOF.md"
@@ -66,7 +66,7 @@ def prove(project: Project, release: Release, *, cheap: bool) -> dict[str, Any]:
     if not cheap and (material.samples or material.questions):
         _say(_("asking the trained model itself"))
         trained = reference.run(base, _adapter(project, release), material, _progress)
-    expected = reference.tokens_of(base, material.texts)
+    expected = reference.tokens_of(material.tokenizer, material.texts)
     quants = {
         quant: _quant(quant, gguf, material, expected, trained) for quant, gguf in release.ggufs.items()
     }
@@ -83,14 +83,13 @@ def _several(release: Release) -> bool:
 
 
 def _adapter(project: Project, release: Release) -> Path | None:
-    if not release.run:
-        named = release.facts.get("adapters") or []
-        return Path(named[0]["folder"]) if named else None
-    if release.facts.get("adapter") is None:  # every weight was trained
-        return None
-    folder = project.jobs / release.run / str(release.facts["adapter"])
-    if not (folder / "adapter_config.json").is_file():
-        raise BadInput(_("The adapter of {run} is gone: a proof compares with it.").format(run=release.run))
+    folder = adapter_of(project, release)
+    if folder and not (folder / "adapter_config.json").is_file():
+        raise BadInput(
+            _(
+                "The adapter in {folder} is gone: put it back, or prove prompts and tokens alone with --quick."
+            ).format(folder=folder)
+        )
     return folder
 
 
