@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from argparse import Namespace
+from functools import partial
 from pathlib import Path
 
 from tarot_tui.errors import BadInput
@@ -33,12 +34,14 @@ def run(args: Namespace) -> int:
                 "instead: {commands}."
             ).format(commands=", ".join(f"tarot-tui {words}" for words in _COMMANDS))
         )
-    from tarot_tui.tui import memory
+    from tarot_tui.tui import first_lines, memory
+    from tarot_tui.tui.first_frame import first_frame
 
     memory.hold()
-    from tarot_tui.tui.app import run_wizard
+    with first_frame(partial(first_lines.step, project) if project else first_lines.welcome):
+        from tarot_tui.tui.app import run_wizard
 
-    return run_wizard(project, folder)
+        return run_wizard(project, folder)
 
 
 def is_terminal() -> bool:

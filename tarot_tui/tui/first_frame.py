@@ -105,10 +105,13 @@ def _write(text: str) -> None:
 
 
 def _drawn(lines: list[Line], colors: Mapping[str, str]) -> str:
-    parts = [_ENTER, _sgr(Look(), colors), "\x1b[2J"]
+    worn = Look()
+    parts = [_ENTER, _sgr(worn, colors), "\x1b[2J"]
     for x, y, pieces in lines:
         parts.append(f"\x1b[{y + 1};{x + 1}H")
-        parts += [_sgr(look, colors) + text for look, text in pieces]
+        for look, text in pieces:
+            parts.append(text if look == worn else _sgr(look, colors) + text)
+            worn = look
     return "".join(parts)
 
 

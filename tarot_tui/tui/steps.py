@@ -148,6 +148,11 @@ STEPS: tuple[Step, ...] = (
 IDS: tuple[str, ...] = tuple(step.id for step in STEPS)
 
 
+def position(step: str) -> str:
+    """Which of them all it is, in words."""
+    return _("step {number} of {count}").format(number=IDS.index(step) + 1, count=len(IDS))
+
+
 def marks(project: Project) -> dict[str, Mark]:
     """Every step's mark, by its id."""
     return {step.id: step.mark(project) for step in STEPS}

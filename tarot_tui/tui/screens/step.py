@@ -83,18 +83,13 @@ class StepScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Rail and pane side by side, the key line below."""
-        number = steps.IDS.index(self.STEP)
-        step = steps.STEPS[number]
+        step = steps.STEPS[steps.IDS.index(self.STEP)]
         with Horizontal(id="columns"):
             yield Rail(self.project, self.STEP)
             with Vertical(id="pane"):
                 yield Static(
                     Content.styled(_(step.title), "bold $primary")
-                    + Content.styled(
-                        "  "
-                        + _("step {number} of {count}").format(number=number + 1, count=len(steps.STEPS)),
-                        "$text-muted",
-                    ),
+                    + Content.styled("  " + steps.position(self.STEP), "$text-muted"),
                     id="title",
                 )
                 yield Static(_(step.purpose), id="purpose", markup=False)

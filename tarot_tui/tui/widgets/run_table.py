@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.cells import cell_len
 from textual import events
 from textual.binding import Binding
 from textual.message import Message
 
-from tarot_tui.jobs.find import slug
-from tarot_tui.jobs.listing import done, loss_of, time_of
 from tarot_tui.jobs.snapshot import Snapshot
-from tarot_tui.jobs.status import named
-from tarot_tui.locale import _
-from tarot_tui.text import one_line
-from tarot_tui.tui.spans import Runs, bar, fit, width_of
+from tarot_tui.tui.spans import Runs
+from tarot_tui.tui.table_lines import columns, heading, here, row
 from tarot_tui.tui.widgets.lines import Lines
-
-_ROLES = {"finished": "good", "running": "good", "failed": "bad", "lost": "bad", "queued": "label"}
-#: Cells of the progress bar, where there is room for one.
-_BAR = 8
 
 
 class RunTable(Lines, can_focus=True):
@@ -98,13 +88,12 @@ class RunTable(Lines, can_focus=True):
         room = max(height - 1, 1)
         self._top = max(min(self._top, self._at), self._at - room + 1, 0)
         shown = self._runs[self._top : self._top + room]
-        columns = _columns(width)
-        head = [("head", text) for text in _heading(columns, width)]
-        rows = [_row(one, columns, width, one.folder in self.marked) for one in shown]
-        here = self._at - self._top
-        if here < len(rows):
-            rows[here] = [(f"{role}-here", text) for role, text in rows[here]]
-        return [fit(head, width), *rows]
+        layout = columns(width)
+        rows = [row(one, layout, width, one.folder in self.marked) for one in shown]
+        at = self._at - self._top
+        if at < len(rows):
+            rows[at] = here(rows[at])
+        return [heading(layout, width), *rows]
 
     def _go(self, at: int) -> None:
         self._at = max(0, min(at, len(self._runs) - 1))
@@ -142,58 +131,3 @@ class RunTable(Lines, can_focus=True):
         """A row a notch."""
         event.stop()
         self._go(self._at + 1)
-
-
-#: (heading, cells), in the order of the columns; the name has what is left.
-def _columns(width: int) -> list[tuple[str, int]]:
-    columns = [(_("kind"), 8), (_("state"), 10), (_("done"), 13), (_("loss"), 8), (_("time"), 18)]
-    if width >= 120:
-        columns.insert(2, ("", _BAR + 1))
-        columns.append((_("begun"), 12))
-    if width < 76:
-        del columns[0]
-    if width < 66:
-        del columns[-1]
-    return columns
-
-
-def _heading(columns: list[tuple[str, int]], width: int) -> list[str]:
-    room = width - sum(cells for _name, cells in columns) - 3
-    return ["  " + _fill(_("name"), room + 1), *(_fill(name, cells) for name, cells in columns)]
-
-
-def _row(one: Snapshot, columns: list[tuple[str, int]], width: int, marked: bool) -> Runs:
-    room = max(width - sum(cells for _name, cells in columns) - 3, 4)
-    status = one.status
-    share = status.step / status.total if status.step is not None and status.total else None
-    values: dict[str, Runs] = {
-        _("kind"): [("label", one.kind)],
-        _("state"): [(_ROLES.get(status.state, "doubt"), named(status))],
-        "": bar(share, _BAR, "bar") if share is not None and status.alive else [("", "")],
-        _("done"): [("", done(status))],
-        _("loss"): [("", loss_of(one) if one.kind == "train" else "")],
-        _("time"): [("", time_of(one))],
-        _("begun"): [("label", _begun(one))],
-    }
-    line: Runs = [
-        ("mark", "* " if marked else "  "),
-        ("", _fill(one_line(slug(one.folder), 200), room) + " "),
-    ]
-    for name, cells in columns:
-        value = fit(values[name], cells - 1)
-        line += [*value, ("", " ")]
-    return fit(line, width) if width_of(line) != width else line
-
-
-def _begun(one: Snapshot) -> str:
-    if one.status.started is None:
-        return ""
-    return time.strftime("%m-%d %H:%M", time.localtime(one.status.started))
-
-
-def _fill(text: str, cells: int) -> str:
-    from rich.cells import set_cell_size
-
-    return set_cell_size(
-        text if cell_len(text) <= cells else one_line(text, max(cells - 1, 1)), max(cells, 0)
-    )
