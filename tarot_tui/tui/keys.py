@@ -77,12 +77,25 @@ class Key:
         """How people read it, once the user's ``keymap`` (from id to keys) is applied."""
         return " ".join(map(readable, keymap[self.id].split(","))) if self.id in keymap else self.shown
 
+    def while_typing(self, keymap: Mapping[str, str]) -> str:
+        """How people read what of it acts while a field is typed into; empty where all of it would be typed."""
+        names = keymap.get(self.id, self.keys).split(",")
+        acting = [name for name in names if self.priority or not _writes(name)]
+        return self.now(keymap) if acting == names else " ".join(map(readable, acting))
+
 
 def readable(key: str) -> str:
     """A key as people read it: ``question_mark`` → ``?``."""
     from textual.keys import format_key
 
-    return format_key(key)
+    return key.upper() if key[1:].isdigit() else format_key(key)
+
+
+def _writes(key: str) -> bool:
+    """Whether the key puts a character into a field."""
+    from textual.keys import Keys
+
+    return key == "space" or ("+" not in key and key not in {special.value for special in Keys})
 
 
 def named(key: str) -> str:

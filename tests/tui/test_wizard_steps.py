@@ -56,7 +56,7 @@ def primary(app: WizardApp) -> str:
 async def test_environment_shows_failures_first_with_their_fix(example, until, text_of, size):
     app = WizardApp(example)
     async with app.run_test(size=size) as pilot:
-        await until(pilot, "PyTorch sees no GPU.")
+        await until(pilot, "Mend it")
         shown = text_of(app)
         assert shown.index("PyTorch sees no GPU.") < shown.index("Python 3.11.")
         assert "pip install torch" in shown and "Mend it" in primary(app)

@@ -86,6 +86,10 @@ class DatasetScreen(StepScreen):
         yield Button(_("View") + " (v)", id="view", compact=True)
         yield Button(_("Check") + " (c)", id="check", compact=True)
 
+    def is_possible(self, verb: str) -> bool:
+        """Building, where there is something to build of."""
+        return bool(self.sources()) if verb == "build" else super().is_possible(verb)
+
     @property
     def busy(self) -> bool:
         """While it builds."""

@@ -62,6 +62,10 @@ class EnvironmentScreen(StepScreen):
         self.findings: list[Finding] = []
         self._checked = False
 
+    def is_possible(self, verb: str) -> bool:
+        """Mending, where something was found that packages mend."""
+        return bool(self.findings and self._fixes()) if verb == "fix" else super().is_possible(verb)
+
     def body(self) -> Iterable[Widget]:
         """The findings."""
         yield FindingList(id="findings")

@@ -13,6 +13,13 @@ from tarot_tui.tui.widgets.run_view import RunView
 class JobStepScreen(StepScreen):
     """A step fills in :meth:`part` and :meth:`show_state` beside what every step fills in."""
 
+    def is_possible(self, verb: str) -> bool:
+        """The log is there with the job."""
+        if verb == "bigger_log":
+            view = self.view()
+            return bool(view and view.display)
+        return super().is_possible(verb)
+
     def part(self, shown: str) -> None:
         """Show one part of the body: ``job``, or one of the step's own."""
 

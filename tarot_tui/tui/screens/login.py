@@ -45,6 +45,7 @@ class LoginScreen(LookScreen):
         self.project = project
         self._why = why
         self._changed = False
+        self._logged_in = False
 
     def compose(self) -> ComposeResult:
         """What it is for, where tokens are made, the field, what happened."""
@@ -72,7 +73,15 @@ class LoginScreen(LookScreen):
     async def _tell(self) -> None:
         self._show((await child.run(self.project, ["login", "--status"])).expect_success())
 
+    def is_possible(self, verb: str) -> bool:
+        """Only who is logged in can log out."""
+        return verb != "logout" or self._logged_in
+
     def _show(self, account: dict[str, Any] | None) -> None:
+        self._logged_in = bool(account)
+        # Nothing has to be typed any more, so that letters are keys.
+        self.set_focus(None if account else self.query_one("#token"))
+        self.refresh_bindings()
         if not account:
             self.say(_("Nobody is logged in on this machine."))
             return

@@ -34,7 +34,7 @@ class ParametersScreen(StepScreen):
         "parameters",
         Key("f", "f", "fix", N_("fix"), N_("Make the change that mends the chosen finding, or the worst one.")),
         Key("F", "F", "fix_all", N_("fix all"), N_("Make every change that mends a finding."), quiet=True),
-        Key("u", "u", "undo", N_("undo"), N_("Take the latest fix back."), quiet=True),
+        Key("u", "u", "undo", N_("undo"), N_("Take the latest fix back.")),
         Key(
             "slash", "/", "search", N_("search"),
             N_("Show only the settings whose name or help holds what you type."),
@@ -102,6 +102,12 @@ class ParametersScreen(StepScreen):
         if len(offered) > 1:
             yield Label(_("Engine"), classes="field", id="engine-label")
             yield Choice(offered, steps.chosen_engine(self.project), id="engine")
+
+    def is_possible(self, verb: str) -> bool:
+        """Mending what the plan found, where a change of the recipe does; taking it back, where there is something."""
+        if verb in ("fix", "fix_all"):
+            return bool(all_changes(self.query_one(FindingList).findings))
+        return bool(self._before) if verb == "undo" else super().is_possible(verb)
 
     # ---- which recipe
 
@@ -297,6 +303,7 @@ class ParametersScreen(StepScreen):
     def on_plan_view_computed(self) -> None:
         """Whatever was computed is there."""
         self._measuring = False
+        self.refresh_bindings()
 
     # ---- keeping it
 

@@ -79,6 +79,16 @@ class StepScreen(Screen[None]):
         """Whether it holds what would be lost if it were made anew."""
         return False
 
+    def is_possible(self, verb: str) -> bool:
+        """Whether the key for ``verb`` is worth showing now: one that has a button, while that can be pressed."""
+        if verb in ("previous", "next"):
+            return steps.IDS[0 if verb == "previous" else -1] != self.STEP
+        if verb == "copy":
+            return bool(self.query_one(ShellLine).argv)
+        return all(
+            button.display and not button.disabled for button in self.query(Button) if button.id == verb
+        )
+
     # ---- the frame
 
     def compose(self) -> ComposeResult:
@@ -117,6 +127,7 @@ class StepScreen(Screen[None]):
         button.refresh(layout=True)  # Textual keeps the width of the label before
         self._primary = act
         button.disabled = act is None
+        self.refresh_bindings()
         if act and self.focused is None and self.is_current:
             button.focus(scroll_visible=False)
 

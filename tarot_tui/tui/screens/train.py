@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +25,11 @@ _OWN: tuple[Key, ...] = table(
     "train",
     Key("s", "s", "stop", N_("stop"), N_("Stop the run after it has saved a checkpoint; asks first.")),
     Key("r", "r", "resume", N_("resume"), N_("Go on with a run that was stopped, failed or got lost.")),
-    Key("l", "l", "bigger_log", N_("log bigger"), N_("Give the log the whole pane, or take it back."), quiet=True),
-    Key("c", "c", "gpus", N_("GPUs"), N_("Choose the GPUs, or the number of processes, of the next run."), quiet=True),
-    Key("a", "a", "again", N_("train again"), N_("Prepare another run with the recipe as it is now."), quiet=True),
+    Key("c", "c", "gpus", N_("GPUs"), N_("Choose the GPUs, or the number of processes, of the next run.")),
+    Key("a", "a", "again", N_("train again"), N_("Prepare another run with the recipe as it is now.")),
+    Key("l", "l", "bigger_log", N_("log bigger"), N_("Give the log the whole pane, or take it back.")),
 )  # fmt: skip
-#: The line at the bottom has room only for the way through the steps.
-KEYS: tuple[Key, ...] = (*_OWN, *(replace(key, quiet=True) for key in RUN))
+KEYS: tuple[Key, ...] = (*_OWN, *RUN)
 
 
 class TrainScreen(StepScreen, RunKeys):
@@ -54,6 +52,16 @@ class TrainScreen(StepScreen, RunKeys):
         yield Button(_("GPUs (c)"), id="gpus", compact=True)
         yield Button(_("Stop (s)"), id="stop", compact=True)
         yield Button(_("Train again (a)"), id="again", compact=True)
+
+    def is_possible(self, verb: str) -> bool:
+        """The keys of the run, while there is one to look at; resuming it, while it is over and not finished."""
+        view = self.run_view
+        if verb == "resume":
+            found = view.status if view and view.display else None
+            return bool(found) and not found.alive and found.state != "finished"
+        if verb in ("bigger_log", "run_view"):
+            return bool(view and view.display)
+        return super().is_possible(verb)
 
     @property
     def run_view(self) -> RunView | None:

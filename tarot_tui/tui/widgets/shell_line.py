@@ -9,15 +9,19 @@ from textual.content import Content
 from textual.widget import Widget
 
 from tarot_tui.locale import _
+from tarot_tui.text import one_line
 from tarot_tui.tui.child import typed
+
+#: Cells of width from which there is room for the whole sentence.
+_WIDE = 110
 
 
 class ShellLine(Widget):
-    """``the same from the shell: tarot-tui …``, quoted so that it can be pasted as it is."""
+    """``the same from the shell: tarot-tui …``, quoted so that it can be pasted as it is; in fewer words where it is narrow."""
 
     def __init__(self, root: Path) -> None:
         super().__init__()
-        self._away = root.resolve() != Path.cwd().resolve()
+        self._folder = "" if root.resolve() == Path.cwd().resolve() else one_line(root.resolve().name, 20)
         self.argv: list[str] = []
 
     @property
@@ -35,9 +39,10 @@ class ShellLine(Widget):
         """The line, wrapped by Textual where it is too long."""
         if not self.argv:
             return Content("")
-        label = (
-            _("the same from the shell, in the project folder:")
-            if self._away
-            else _("the same from the shell:")
-        )
+        if self.app.size.width < _WIDE:
+            label = _("shell, in {folder}:").format(folder=self._folder) if self._folder else _("shell:")
+        elif self._folder:
+            label = _("the same from the shell, in the project folder:")
+        else:
+            label = _("the same from the shell:")
         return Content.styled(f"{label} ", "$text-muted") + Content.styled(self.command, "$text-primary")
