@@ -16,7 +16,8 @@ from tarot_tui.tui.widgets.series import Curve, Point
 _DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
 BLANK = 0x2800
 
-Masks = list[list[int]]
+#: The dots of a curve by rows: a byte for each cell.
+Masks = list[bytes]
 #: The dots of a curve, and the columns of cells in which it goes beyond the top.
 Drawn = tuple[Masks, set[int]]
 
@@ -111,7 +112,7 @@ class _Columns:
 
     def masks(self) -> Masks:
         last = 4 * self._height - 1
-        grid = [[0] * self._width for _ in range(self._height)]
+        grid = [bytearray(self._width) for _ in range(self._height)]
         for column, (bottom, top) in enumerate(zip(self._low, self._high, strict=True)):
             if bottom > top:
                 continue
@@ -119,4 +120,4 @@ class _Columns:
             for y in range(round(bottom), round(top) + 1):
                 row = last - y
                 grid[row // 4][column // 2] |= dots[row % 4]
-        return grid
+        return [bytes(row) for row in grid]

@@ -20,6 +20,7 @@ class Lines(Widget):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._shown: list[Runs] = []
+        self._looks: dict[str, Style] = {}
 
     def compose_lines(self, width: int, height: int) -> list[Runs]:
         """The lines to show in this many cells. ``height`` is what there is; more lines may be returned when it is auto."""
@@ -57,6 +58,13 @@ class Lines(Widget):
         segments = [Segment(text, self._style_of(role)) for role, text in self._shown[y] if text]
         return Strip(segments).adjust_cell_length(width, base)
 
+    def notify_style_update(self) -> None:
+        """Look the roles up again."""
+        super().notify_style_update()
+        self._looks.clear()
+
     def _style_of(self, role: str) -> Style:
-        names = (f"{self.PREFIX}--{role}",) if role else ()
-        return self.get_visual_style(*names).rich_style
+        if role not in self._looks:
+            names = (f"{self.PREFIX}--{role}",) if role else ()
+            self._looks[role] = self.get_visual_style(*names).rich_style
+        return self._looks[role]

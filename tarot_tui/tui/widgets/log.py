@@ -242,7 +242,7 @@ class LogView(Widget, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """One row for Textual's compositor."""
-        width, style = self.size.width, self.rich_style
+        width, style = self.size.width, self.get_visual_style().rich_style
         if y >= len(self.rows):
             return Strip.blank(width, style)
         row = self.rows[y]

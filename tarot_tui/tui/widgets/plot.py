@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 
 from tarot_tui.tui.widgets.braille import BLANK, Drawn, draw
@@ -57,21 +58,19 @@ def lines(
     cursor_column = (
         None if cursor is None or not _inside(cursor, shown) else _column(cursor, shown, plot_width)
     )
-    top_first = [(layer.role, layer.drawn[0]) for layer in reversed(layers)]
     beyond = set().union(*(layer.drawn[1] for layer in layers))
     result: list[Runs] = []
     for row in range(plot_height):
-        cells = _row([(role, masks[row]) for role, masks in top_first], row in labels, plot_width)
-        if cursor_column is not None and cells[cursor_column][0] == "grid":
-            cells[cursor_column] = ("cursor", "⡇")
+        curves = tuple((layer.role, layer.drawn[0][row]) for layer in layers)
+        over: dict[int, tuple[str, str]] = {}
+        if cursor_column is not None:
+            over[cursor_column] = ("cursor", "⡇")
         if row == 0:
-            for column in beyond:
-                cells[column] = ("bad", "^")
+            over |= dict.fromkeys(beyond, ("bad", "^"))
         if row == plot_height - 1:
-            for column, flag in at_bottom.items():
-                cells[column] = (flag.role, flag.char)
+            over |= {column: (flag.role, flag.char) for column, flag in at_bottom.items()}
         label = labels.get(row, "").rjust(LABEL_WIDTH - 1)[: LABEL_WIDTH - 1] + " "
-        result.append([("axis", label), *_joined(cells)])
+        result.append([("axis", label), *_row(curves, row in labels, plot_width, tuple(over.items()))])
     result.append([("axis", _x_labels(shown, plot_width))])
     return result[:height]
 
@@ -81,21 +80,30 @@ def plot_size(width: int, height: int) -> tuple[int, int]:
     return max(width - LABEL_WIDTH, 1), max(height - 1, 1)
 
 
-def _row(layers: list[tuple[str, list[int]]], has_label: bool, width: int) -> list[tuple[str, str]]:
+#: A character and its role.
+_Cell = tuple[str, str]
+
+
+@lru_cache(160)  # most rows are as they were at the look before
+def _row(
+    layers: tuple[tuple[str, bytes], ...], has_label: bool, width: int, over: tuple[tuple[int, _Cell], ...]
+) -> tuple[_Cell, ...]:
+    """One row of the plot; ``over``: cells by column that lie over the curves, the cursor only beside them."""
     cells = [("grid", "⠂" if has_label and column % 4 == 3 else " ") for column in range(width)]
-    under = [0] * width
-    for role, masks in reversed(layers):
+    under = bytearray(width)
+    for role, masks in layers:
         for column, mask in enumerate(masks):
             if mask:
                 # A thin curve below stays whole; a thick one would hide this one's course.
                 thin = under[column] if under[column].bit_count() <= _THIN else 0
                 under[column] = mask
                 cells[column] = (role, chr(BLANK + (mask | thin)))
-    return cells
-
-
-def _joined(cells: list[tuple[str, str]]) -> Runs:
-    return [(role, "".join(text for _, text in run)) for role, run in groupby(cells, lambda cell: cell[0])]
+    for column, cell in over:
+        if cell[0] != "cursor" or cells[column][0] == "grid":
+            cells[column] = cell
+    return tuple(
+        (role, "".join(text for _, text in run)) for role, run in groupby(cells, lambda cell: cell[0])
+    )
 
 
 def _inside(x: float, shown: Frame) -> bool:
