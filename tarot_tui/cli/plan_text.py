@@ -153,7 +153,7 @@ def _parts(plan: Plan) -> str:
         "context": _("libraries"),
     }
     # Number and unit stay on one line.
-    return ", ".join(
+    return _(", ").join(
         f"{names[part]} {size(plan.memory[part])}".replace(" ", "\N{NO-BREAK SPACE}")
         for part in names
         if plan.memory[part]

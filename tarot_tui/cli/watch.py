@@ -114,7 +114,7 @@ def _lines(folder: Path) -> list[str]:
     if one.eta_seconds is not None:
         progress.append(_("{time} left").format(time=duration(one.eta_seconds)))
     if status.step is not None or status.what:
-        lines.append(_("progress:") + " " + ", ".join(filter(None, progress)))
+        lines.append(_("progress:") + " " + _(", ").join(filter(None, progress)))
     if status.started is not None:
         lines.append(
             _("started:") + f" {clock(status.started)}, " + _("runs for:") + f" {duration(one.elapsed or 0)}"
@@ -126,7 +126,7 @@ def _lines(folder: Path) -> list[str]:
     if one.hardware and status.alive:
         lines += _hardware(one, width)
     if one.steps:
-        lines.append(_("steps:") + " " + ", ".join(_step(step) for step in one.steps))
+        lines.append(_("steps:") + " " + _(", ").join(_step(step) for step in one.steps))
     lines += _curves(folder, status.total if status.unit == "steps" else None, width)
     log = last_lines(log_of(folder), 5, status.log_from)
     return lines + [f"  | {line}" for line in log]

@@ -89,7 +89,7 @@ def _system() -> Finding:
         "machine.system",
         "ok",
         _("{system}, {cpus} processors.").format(
-            system=", ".join(surroundings), cpus=len(os.sched_getaffinity(0))
+            system=_(", ").join(surroundings), cpus=len(os.sched_getaffinity(0))
         ),
         evidence=f"{platform.system()} {kernel} {platform.machine()}",
     )
@@ -149,7 +149,7 @@ def _disks() -> Iterator[Finding]:
                 fix=f"ls -ld {shlex.quote(str(folder))}",
             )
     for number, (device, names) in enumerate(places.items()):
-        yield disk_finding(folders[device], ", ".join(names), _free(folders[device]), number)
+        yield disk_finding(folders[device], _(", ").join(names), _free(folders[device]), number)
 
 
 def disk_finding(folder: Path, names: str, free: int, number: int = 0) -> Finding:

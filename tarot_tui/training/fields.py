@@ -69,7 +69,7 @@ def _allowed(plain: type, choices: tuple[Any, ...], optional: bool, info: FieldI
         str: _("a text"),
         list: _("a name, or several with commas"),
     }
-    words = [", ".join(map(str, choices)) if choices else kinds[plain]]
+    words = [_(", ").join(map(str, choices)) if choices else kinds[plain]]
     for limit in info.metadata:
         for name, sentence in (
             ("ge", _("at least {limit}")),
@@ -81,4 +81,4 @@ def _allowed(plain: type, choices: tuple[Any, ...], optional: bool, info: FieldI
                 words.append(sentence.format(limit=f"{value:g}" if value < 1e6 else value))
     if optional:
         words.append(_("or empty"))
-    return ", ".join(words)
+    return _(", ").join(words)

@@ -270,7 +270,7 @@ class ChatScreen(StepScreen):
         duel = self._speakers.duel
         if not (duel and duel.votes.total()):
             return ""
-        counted = ", ".join(
+        counted = _(", ").join(
             _("{name}: {count}").format(name=name or _("neither"), count=count)
             for name, count in duel.result()
         )

@@ -179,4 +179,4 @@ def _verdict(findings: Sequence[Finding]) -> str:
         said.append(_("{errors} in the way").format(errors=errors))
     if warnings := count["warning"]:
         said.append(_("{warnings} to look at").format(warnings=warnings))
-    return ", ".join(said)
+    return _(", ").join(said)
