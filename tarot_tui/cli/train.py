@@ -59,6 +59,15 @@ def set_option(parser: ArgumentParser) -> None:
     )
 
 
+def engine_option(parser: ArgumentParser) -> None:
+    """``--engine``, for every verb that makes a new run."""
+    parser.add_argument(
+        "--engine",
+        choices=("native", "llamafactory"),
+        help=_("what trains: ours, or LLaMA-Factory in its own environment (default: the run's, or ours)"),
+    )
+
+
 def start_options(parser: ArgumentParser) -> None:
     """The options of every verb that starts a new run, which :func:`plan_and_start` reads."""
     parser.set_defaults(command=parser.prog)
@@ -78,11 +87,7 @@ def start_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--after", metavar="RUN", help=_("start it when that run has finished (implies --queue)")
     )
-    parser.add_argument(
-        "--engine",
-        choices=("native", "llamafactory"),
-        help=_("what trains: ours, or LLaMA-Factory in its own environment (default: the run's, or ours)"),
-    )
+    engine_option(parser)
     parallel_options(parser)
     slurm_options(parser)
 

@@ -184,7 +184,7 @@ def test_an_adapter_that_does_not_fit_is_refused_in_the_plan(cards, run, tiny_re
         train_here(job)
 
 
-def test_the_verbs_make_recipes_and_runs(cards, run, capsys):
+def test_the_verbs_make_recipes_and_runs(cards, run, capsys, monkeypatch):
     def tarot(*words: str) -> tuple[int, str]:
         code = main([words[0], "--project", str(cards.root), *words[1:]])
         return code, "".join(capsys.readouterr())
@@ -194,11 +194,22 @@ def test_the_verbs_make_recipes_and_runs(cards, run, capsys):
     assert load(cards, cards.recipes / "copy.yaml").seed == 7
     assert tarot("clone", "first", "copy")[0] == 0 and (cards.recipes / "copy-2.yaml").exists()
 
+    code, said = tarot(
+        "queue", "add", "copy", "--engine", "native", "--set", "max_steps=2", "--no-run", "--json"
+    )
+    assert code == 0 and recipe_of(cards.jobs / json.loads(said)["job"]).max_steps == 2, said
+    shutil.rmtree(cards.jobs / json.loads(said)["job"])
+    monkeypatch.setenv("TAROT_LLAMAFACTORY_PYTHON", str(cards.root / "nowhere"))
+    code, said = tarot("queue", "add", "copy", "--engine", "llamafactory")
+    assert code == 2 and "nowhere is not there" in said
+    code, said = tarot("queue", "add", "first", "--engine", "llamafactory")
+    assert code == 2 and "are for a recipe" in said
+
     code, said = tarot("resume", "first")
     assert code == 3 and "tarot-tui continue" in said
 
     code, said = tarot("restart", "first", "--set", "max_steps=1", "--dry-run", "--json")
-    assert code == 0 and json.loads(said)["steps"] == 1 and len(list(cards.jobs.iterdir())) == 1
+    assert code == 0 and json.loads(said)["steps"] == 1 and list(cards.jobs.glob("2*")) == [run]
 
     code, said = tarot("continue", "first", "--set", "max_steps=2", "--queue", "--json")
     assert code == 0, said
