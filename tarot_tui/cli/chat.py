@@ -7,7 +7,7 @@ from argparse import ArgumentParser, Namespace
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from tarot_tui.cli.output import emit, project_of, say
+from tarot_tui.cli.output import emit, project_if_any, say
 from tarot_tui.errors import BadInput
 from tarot_tui.locale import _
 from tarot_tui.serving.sampling import OPTIONS
@@ -53,7 +53,8 @@ def run(args: Namespace) -> int:
     if args.blind and (not args.compare or args.prompt is not None):
         raise BadInput(_("--blind needs --compare OTHER, and somebody to vote: leave --prompt out."))
     options = {name: option.parse(text) for name, option in OPTIONS.items() if (text := getattr(args, name))}
-    project = _project(args)
+    # A model in Ollama or a .gguf file needs no project around it.
+    project = project_if_any(args)
     names = [args.name, *([args.compare] if args.compare else [])]
     chats = [_open(args, project, name) for name in names]
     if args.prompt is not None:
@@ -68,16 +69,6 @@ def run(args: Namespace) -> int:
             stack.enter_context(chat)
         dialogues = [Dialogue(chat, args.system, options) for chat in chats]
         return Conversation(args, project, dialogues).run()
-
-
-def _project(args: Namespace) -> Project | None:
-    try:
-        return project_of(args)
-    except BadInput:
-        # A model in Ollama or a .gguf file needs no project around it.
-        if args.project:
-            raise
-        return None
 
 
 def _open(args: Namespace, project: Project | None, name: str) -> Chat:

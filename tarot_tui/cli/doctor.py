@@ -8,12 +8,11 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from tarot_tui.cli.asking import agreed
-from tarot_tui.cli.output import emit, findings, project_of, say
+from tarot_tui.cli.output import emit, findings, project_if_any, say
 from tarot_tui.cli.progress import Progress
 from tarot_tui.errors import BadInput
 from tarot_tui.findings import Finding, has_errors
 from tarot_tui.locale import _
-from tarot_tui.project import Project
 from tarot_tui.text import plain
 
 #: Of a pasted file, bytes that are looked at.
@@ -120,7 +119,7 @@ def _fix(args: Namespace, found: list[Finding]) -> list[Finding]:
         say(args, _("Nothing was changed."))
         return found
     commands = [Command(f"fix-{n}", fix.title, fix.argv) for n, fix in enumerate(wanted, 1)]
-    job = launch(_project(args), "fix", _("mend the environment"), commands)
+    job = launch(project_if_any(args), "fix", _("mend the environment"), commands)
     with Progress(args) as progress:
         ended = follow(job, on_line=lambda line: None, on_status=progress.show)
     if ended.state != "finished":
@@ -131,17 +130,8 @@ def _fix(args: Namespace, found: list[Finding]) -> list[Finding]:
     return [*kept, *check(folder=_folder(args), probes=again)]
 
 
-def _project(args: Namespace) -> Project | None:
-    try:
-        return project_of(args)
-    except BadInput:
-        if args.project:
-            raise
-        return None
-
-
 def _folder(args: Namespace) -> Path | None:
-    project = _project(args)
+    project = project_if_any(args)
     return project.root if project else None
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tarot_tui import personal
+from tarot_tui.errors import BadInput
 from tarot_tui.findings import Finding, worst_first
 from tarot_tui.locale import N_, _, speak
 from tarot_tui.project import Project, find
@@ -23,6 +24,16 @@ def project_of(args: Namespace) -> Project:
     project = find(args.project)
     adopt(args, project)
     return project
+
+
+def project_if_any(args: Namespace) -> Project | None:
+    """The same; None where there is none around and none was named."""
+    try:
+        return project_of(args)
+    except BadInput:
+        if args.project:
+            raise
+        return None
 
 
 def adopt(args: Namespace, project: Project) -> None:

@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tarot_tui.cli.asking import agreed
-from tarot_tui.cli.output import emit, project_of, say
+from tarot_tui.cli.output import emit, project_if_any, project_of, say
 from tarot_tui.cli.progress import Progress
-from tarot_tui.errors import BadInput
 from tarot_tui.locale import _
 from tarot_tui.setup.commands import EXTRAS
 from tarot_tui.text import size
 
 if TYPE_CHECKING:
-    from tarot_tui.project import Project
     from tarot_tui.setup.commands import Command, Wanted
 
 
@@ -85,7 +83,7 @@ def _install(args: Namespace, found: Wanted, steps: list[Command]) -> int:
     from tarot_tui.setup.commands import activate
     from tarot_tui.setup.launch import launch
 
-    project = _project(args)
+    project = project_of(args) if args.use else project_if_any(args)
     job = launch(project, "setup", _("make the environment {folder}").format(folder=found.folder), steps)
     say(args, _("Installing as {job}; it goes on when this terminal is closed.").format(job=job))
     with Progress(args) as progress:
@@ -108,15 +106,6 @@ def _kept() -> Path:
     folder = cache_dir() / "wheels"
     folder.mkdir(exist_ok=True)
     return folder
-
-
-def _project(args: Namespace) -> Project | None:
-    try:
-        return project_of(args)
-    except BadInput:
-        if args.project or args.use:
-            raise
-        return None
 
 
 def _tell(args: Namespace, found: Wanted, steps: list[Command]) -> None:

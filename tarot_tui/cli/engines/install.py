@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from tarot_tui.cli.asking import agreed
 from tarot_tui.cli.engines.which import engine_argument
-from tarot_tui.cli.output import emit, project_of, say
+from tarot_tui.cli.output import emit, project_if_any, say
 from tarot_tui.cli.progress import Progress
-from tarot_tui.errors import BadInput
 from tarot_tui.locale import _
 from tarot_tui.text import size
 
 if TYPE_CHECKING:
-    from tarot_tui.project import Project
     from tarot_tui.setup.commands import Command
     from tarot_tui.training.engines.llamafactory.install import Wanted
 
@@ -80,7 +78,10 @@ def _install(args: Namespace, found: Wanted, steps: list[Command]) -> int:
 
     found.folder.parent.mkdir(parents=True, exist_ok=True)
     job = launch(
-        _project(args), "engine", _("install LLaMA-Factory {version}").format(version=found.version), steps
+        project_if_any(args),
+        "engine",
+        _("install LLaMA-Factory {version}").format(version=found.version),
+        steps,
     )
     say(args, _("Installing as {job}; it goes on when this terminal is closed.").format(job=job))
     with Progress(args) as progress:
@@ -92,15 +93,6 @@ def _install(args: Namespace, found: Wanted, steps: list[Command]) -> int:
     else:
         say(args, closing_words(job, ended))
     return exit_code(ended)
-
-
-def _project(args: Namespace) -> Project | None:
-    try:
-        return project_of(args)
-    except BadInput:
-        if args.project:
-            raise
-        return None
 
 
 def _facts(found: Wanted, steps: list[Command]) -> dict[str, Any]:
