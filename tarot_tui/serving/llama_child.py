@@ -39,7 +39,7 @@ class _Model:
 
         params = xllamacpp.CommonParams()
         params.model.path = self.gguf
-        params.n_ctx = self.num_ctx = num_ctx
+        params.n_ctx = num_ctx
         params.n_parallel = 1
         params.warmup = False
         params.ui = False
@@ -48,10 +48,11 @@ class _Model:
         # The answer as the model gives it: thinking and would-be tool calls stay in the text.
         params.force_pure_content_parser = True
         params.reasoning_format = xllamacpp.common_reasoning_format.COMMON_REASONING_FORMAT_NONE
-        self.server = None  # one model in memory at a time
+        self.server, self.num_ctx = None, 0  # one model in memory at a time
         with _nowhere() as address:
             params.hostnames = [address]
             self.server = xllamacpp.Server(params)
+        self.num_ctx = num_ctx
 
     def answer(self, question: dict[str, Any], cancelled: threading.Event, tell: Any) -> dict[str, Any]:
         options = dict(question["options"])
@@ -112,7 +113,7 @@ def _declined(error: dict[str, Any]) -> str:
     if error.get("type") == "exceed_context_size_error":
         return _(
             "The conversation has {tokens} tokens and the context holds {num_ctx}: start anew with /reset, "
-            "or raise num_ctx."
+            "or set another num_ctx."
         ).format(tokens=error.get("n_prompt_tokens"), num_ctx=error.get("n_ctx"))
     return _("llama.cpp: {words}").format(words=one_line(str(error.get("message")), 300))
 

@@ -1,4 +1,4 @@
-"""How a model draws its answer: one declaration for the command's options, ``/set``, and the screen's form.
+"""How a model is asked: one declaration for the command's options, ``/set``, and the screen's form.
 
 Names and meanings are Ollama's (docs/modelfile.md, PARAMETER).
 """
@@ -63,6 +63,7 @@ OPTIONS = {
         Option("min_p", float, 0, 1, N_("leave out tokens less likely than this share of the likeliest")),
         Option("repeat_penalty", float, 0.1, 5, N_("above 1: say the same less often")),
         Option("num_predict", int, -1, None, N_("at most so many tokens")),
+        Option("num_ctx", int, 64, None, N_("so many tokens of the conversation are kept in mind")),
         Option("seed", int, -1, None, N_("the same number draws the same answer again")),
     )
 }

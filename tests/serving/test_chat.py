@@ -10,6 +10,7 @@ import pytest
 from tarot_tui.cli import main
 from tarot_tui.errors import BadInput
 from tarot_tui.serving.chat import open_chat
+from tarot_tui.serving.sampling import option
 
 SYSTEM = "你是塔羅師。"
 
@@ -166,3 +167,9 @@ def test_what_failed_leaves_no_trace_and_another_answer_takes_the_place_of_the_f
 def test_settings_that_cannot_be_are_declined(released, capsys, arguments):
     assert main(["--project", str(released.root), "chat", "tarot", *arguments]) == 2
     assert capsys.readouterr().err.startswith("tarot-tui: ")
+
+
+def test_what_a_too_long_conversation_is_told_to_set_can_be_set():
+    assert option("num-ctx").parse("8192") == 8192
+    with pytest.raises(BadInput, match="from 64 up"):
+        option("num_ctx").parse("0")
