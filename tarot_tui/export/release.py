@@ -77,6 +77,16 @@ def read_release(project: Project, name: str) -> Release:
         ) from None
 
 
+def need_ggufs(release: Release) -> None:
+    """Raise BadInput when ``release`` holds no GGUF, or one that is gone."""
+    if not release.ggufs:
+        raise BadInput(
+            _("{release} holds no GGUF: export the run again with --quant.").format(release=release.name)
+        )
+    if gone := [path for path in release.ggufs.values() if not path.is_file()]:
+        raise BadInput(_("{file} is gone: export the run again with --replace.").format(file=gone[0]))
+
+
 def _release(name: str, folder: Path, facts: dict[str, Any]) -> Release:
     return Release(
         name=name,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from tarot_tui.errors import BadInput
-from tarot_tui.export.release import Release
+from tarot_tui.errors import TarotError
+from tarot_tui.export.release import Release, need_ggufs
 from tarot_tui.locale import _
-from tarot_tui.project import Project
+from tarot_tui.project import Project, worker_python
 
 #: The kind of these jobs.
 KIND = "proof"
@@ -54,24 +56,27 @@ def read_proof(release: Release) -> dict[str, Any]:
 
 
 def stale(release: Release, proof: dict[str, Any]) -> list[str]:
-    """The quantisations that are not those of the proof any more, or not in it. By the hashes that the export noted."""
+    """The quantisations that are not those of the proof any more, not in it, or gone. By the hashes the export noted."""
     proven = {name: one.get("sha256") for name, one in proof.get("quants", {}).items()}
     noted = {name: one.get("sha256") for name, one in release.facts["ggufs"].items()}
-    return [name for name, digest in noted.items() if proven.get(name) != digest]
+    return [
+        name
+        for name, digest in noted.items()
+        if proven.get(name) != digest or not release.ggufs[name].is_file()
+    ]
 
 
 def launch(project: Project, release: Release, *, cheap: bool = False) -> Path:
     """Start proving ``release``; the job's folder. cheap: prompts and tokens only, seconds rather than minutes.
 
-    Raises BadInput when it holds no GGUF, or llama.cpp is not installed.
+    Raises BadInput when it holds no GGUF, or one that is gone, TarotError when llama.cpp is not installed.
     """
     from tarot_tui.jobs.launch import start
     from tarot_tui.jobs.spec import create
 
-    if not release.ggufs:
-        raise BadInput(
-            _("{release} holds no GGUF: export the run again with --quant.").format(release=release.name)
-        )
+    need_ggufs(release)
+    if worker_python() == sys.executable and find_spec("xllamacpp") is None:
+        raise TarotError(_("A proof asks llama.cpp, which is not installed: pip install 'tarot-tui[chat]'."))
     folder = create(
         project,
         KIND,

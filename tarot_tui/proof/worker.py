@@ -12,7 +12,7 @@ from typing import Any
 
 from tarot_tui import __version__
 from tarot_tui.errors import BadInput
-from tarot_tui.export.release import Release, read_release
+from tarot_tui.export.release import Release, need_ggufs, read_release
 from tarot_tui.jobs import task, worker
 from tarot_tui.locale import _
 from tarot_tui.project import Project, write_text
@@ -42,10 +42,7 @@ def prove(project: Project, release: Release, *, cheap: bool) -> dict[str, Any]:
 
     Raises BadInput when there is no GGUF, or the base is gone, TarotError when llama.cpp or the model fails.
     """
-    if not release.ggufs:
-        raise BadInput(
-            _("{release} holds no GGUF: export the run again with --quant.").format(release=release.name)
-        )
+    need_ggufs(release)
     base = Path(release.facts["base"]["folder"])
     if not base.is_dir():
         raise BadInput(

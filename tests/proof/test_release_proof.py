@@ -12,9 +12,11 @@ import pytest
 from tarot_tui.cli import main
 from tarot_tui.data import registry
 from tarot_tui.data.samples import write as write_samples
+from tarot_tui.export.release import read_release
 from tarot_tui.jobs.spec import create
 from tarot_tui.project import Project
 from tarot_tui.project import create as create_project
+from tarot_tui.proof.launch import stale
 from tarot_tui.training.base import fingerprint
 
 SAMPLES = [
@@ -127,6 +129,30 @@ def test_models_are_listed_and_shown(proven):
     assert "tiny" in proven("list")[1] and "not proven" in proven("show", "tiny")[1]
     code, _out, err = proven("show", "tyni")
     assert code == 2 and "tiny" in err
+
+
+def test_a_file_that_is_gone_is_said_before_a_proof_begins(proven):
+    (proven.folder / "tiny-q8_0.gguf").unlink()
+    code, _out, err = proven("proof", "tiny", "--quick")
+    assert code == 2 and "tiny-q8_0.gguf is gone" in err
+
+
+def test_a_proof_of_a_file_that_is_gone_counts_no_more(proven):
+    release = read_release(Project(proven.folder.parents[1]), "tiny")
+    proof = {"quants": {name: {"sha256": one["sha256"]} for name, one in release.facts["ggufs"].items()}}
+    assert stale(release, proof) == []
+    (proven.folder / "tiny-q8_0.gguf").unlink()
+    assert stale(release, proof) == ["q8_0"]
+
+
+def test_one_damaged_model_hides_no_other(proven):
+    damaged = proven.folder.parent / "ruin"
+    damaged.mkdir()
+    (damaged / "release.json").write_text("{")
+    code, out, _err = proven("list")
+    assert code == 0 and "tiny" in out and "damaged: export the run again" in out
+    found = {one["name"]: one["damage"] for one in json.loads(proven("list", "--json")[1])}
+    assert found["tiny"] == "" and "release.json is damaged" in found["ruin"]
 
 
 def test_an_empty_project_has_no_models(project, capsys):

@@ -28,13 +28,14 @@ def run(args: Namespace) -> int:
 
     ``--json``: what is in ``proof.json``.
     """
-    from tarot_tui.export.release import read_release
+    from tarot_tui.export.release import need_ggufs, read_release
     from tarot_tui.jobs.follow import closing_words, exit_code, follow
     from tarot_tui.proof.launch import cost, launch, read_proof, stale
 
     project = project_of(args)
     release = read_release(project, args.name)
     proof = read_proof(release)
+    need_ggufs(release)
     if proof and not args.redo and not stale(release, proof) and (args.quick or _is_full(proof)):
         return _tell(args, proof)
     if not args.quick:
