@@ -87,7 +87,7 @@ def _show(draw: Draw) -> None:
     _before = termios.tcgetattr(_IN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # politely ended, it gives the terminal back too
     termios.tcsetattr(_IN, termios.TCSANOW, _quiet(termios.tcgetattr(_IN)))
-    _write(_drawn(lines, _colors(os.environ)))
+    _write(_ENTER + drawn(lines, os.environ))
 
 
 def _quiet(settings: list[Any]) -> list[Any]:
@@ -104,9 +104,10 @@ def _write(text: str) -> None:
         data = data[os.write(_OUT, data) :]
 
 
-def _drawn(lines: list[Line], colors: Mapping[str, str]) -> str:
-    worn = Look()
-    parts = [_ENTER, _sgr(worn, colors), "\x1b[2J"]
+def drawn(lines: list[Line], environ: Mapping[str, str]) -> str:
+    """What makes a terminal with these variables show ``lines``, and nothing else."""
+    colors, worn = _colors(environ), Look()
+    parts = [_sgr(worn, colors), "\x1b[2J"]
     for x, y, pieces in lines:
         parts.append(f"\x1b[{y + 1};{x + 1}H")
         for look, text in pieces:

@@ -1,7 +1,7 @@
 """What is known of each screen before it is there, for :mod:`tarot_tui.tui.first_frame`. No Textual here.
 
-Made of the very lines that the widgets show later, in the same cells. Only what a few small files say: for anything that
-may take long, such as asking Slurm or reading through a long log, the screen itself has threads.
+Made of the very lines that the widgets show later, in the same cells. Only what a few small files say, or the end of a long
+one: for what may take long, such as asking Slurm, the screens have threads.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from pathlib import Path
 
 from rich.cells import cell_len
 
-from tarot_tui.jobs import foreign, slurm, status
+from tarot_tui.jobs import foreign, slurm
 from tarot_tui.jobs.find import all_jobs
+from tarot_tui.jobs.look import status_of
 from tarot_tui.jobs.snapshot import elapsed, eta, snapshot
 from tarot_tui.jobs.spec import read_head
 from tarot_tui.locale import _
@@ -65,11 +66,12 @@ _RAIL = {
 
 def run(folder: Path, width: int, height: int) -> list[Line]:
     """Of the live view of a run: what it is and how it is, how far it has come, when it will be done."""
-    if foreign.is_foreign(folder) or slurm.is_slurms(folder):
+    if slurm.is_slurms(folder):
         return []
-    found, room = status.read(folder), width - 2
-    title = one_line(str(read_head(folder).get("title") or folder.name), 80)
-    runs = [title_line(title, found, folder.name, room), progress_line(found, room)]
+    found, room = status_of(folder), width - 2
+    others = foreign.is_foreign(folder)
+    title = foreign.title(folder) if others else str(read_head(folder).get("title") or folder.name)
+    runs = [title_line(one_line(title, 80), found, folder.name, room), progress_line(found, room)]
     runs += flow(times(found, elapsed(found), eta(found), time.time()), room, 2)[:1]
     return _placed(1, 0, runs, _HEAD)
 
