@@ -61,6 +61,7 @@ def _watch(project: Project, folder: Path | None) -> NoReturn:
 
     memory.hold()
     with first_frame(partial(first_lines.run, folder) if folder else partial(first_lines.runs, project)):
+        memory.import_asyncio()
         from tarot_tui.tui.app import run_watch
 
         run_watch(project, folder)

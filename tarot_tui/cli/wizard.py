@@ -39,6 +39,7 @@ def run(args: Namespace) -> int:
 
     memory.hold()
     with first_frame(partial(first_lines.step, project) if project else first_lines.welcome):
+        memory.import_asyncio()
         from tarot_tui.tui.app import run_wizard
 
         return run_wizard(project, folder)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Input, TextArea
 
 from tarot_tui.locale import _
 from tarot_tui.tui.keys import Key
@@ -37,7 +36,8 @@ class KeyLine(Widget):
 
     def _now(self) -> Iterator[tuple[str, str]]:
         """What is pressed now, and what it does."""
-        typing = isinstance(self.screen.focused, (Input, TextArea))
+        field = self.screen.focused
+        typing = field is not None and field.check_consume_key("a", "a")
         possible = getattr(self.screen, "is_possible", lambda _verb: True)
         for key in self._keys:
             leaves_a_field = typing and key.verb == "step_out"
