@@ -36,7 +36,7 @@ def served(project) -> Iterator[tuple[Project, str]]:
         yield project, json.loads(server.stdout.readline())["url"]
     finally:
         server.send_signal(signal.SIGINT)
-        assert server.wait(10) == 0
+        assert server.wait(60) == 0
         server.stdout.close()
 
 
@@ -44,7 +44,7 @@ def get(url: str, browser: urllib.request.OpenerDirector | None = None, **header
     """Status and text of a page; every call without ``browser`` is somebody new."""
     browser = browser or urllib.request.build_opener()
     try:
-        with browser.open(urllib.request.Request(url, headers=headers), timeout=10) as answer:
+        with browser.open(urllib.request.Request(url, headers=headers), timeout=60) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
@@ -82,7 +82,7 @@ def test_only_the_loopback_is_listened_on_and_the_token_is_in_no_list_of_process
 
     _project, link = served
     port = int(link.partition("?")[0].rstrip("/").rpartition(":")[2])
-    mine = [one for one in psutil.Process().children(recursive=True) if "serve" in one.cmdline()]
+    mine = [one for one in psutil.Process().children(recursive=True) if "serve" in words_of(one)]
     addresses = {one.laddr for process in mine for one in process.net_connections() if one.status == "LISTEN"}
     assert {tuple(address) for address in addresses} == {("127.0.0.1", port)}
     token = link.partition("token=")[2]
@@ -117,7 +117,7 @@ class Tab:
         self._count += 1
         await self._socket.send_json({"id": self._count, "method": method, "params": parameters})
         while True:
-            said = await self._socket.receive_json(timeout=30)
+            said = await self._socket.receive_json(timeout=60)
             if said.get("id") == self._count:
                 return said.get("result", {})
 
@@ -164,7 +164,7 @@ async def chromium(folder, url: str):
         await process.wait()
 
 
-async def eventually(condition, what: str, seconds: float = 30) -> None:
+async def eventually(condition, what: str, seconds: float = 60) -> None:
     """Wait until the coroutine function ``condition`` says so."""
     for _try in range(int(seconds * 10)):
         if await condition():
@@ -188,14 +188,16 @@ async def test_the_wizard_is_walked_in_a_real_browser(served, tmp_path):
         async def closed() -> bool:
             return "-closed" in await tab.classes()
 
+        async def painted() -> bool:
+            picture = base64.b64decode((await tab.do("Page.captureScreenshot"))["data"])
+            if kept := os.environ.get("TAROT_KEEP_PICTURE"):
+                with open(kept, "wb") as file:
+                    file.write(picture)
+            # A page that shows nothing but its background is a few kilobytes.
+            return len(picture) > 20_000
+
         await eventually(drawn, "the page stays empty")
-        await asyncio.sleep(1)
-        picture = base64.b64decode((await tab.do("Page.captureScreenshot"))["data"])
-        if kept := os.environ.get("TAROT_KEEP_PICTURE"):
-            with open(kept, "wb") as file:
-                file.write(picture)
-        # A page that shows nothing but its background is a few kilobytes.
-        assert len(picture) > 20_000
+        await eventually(painted, "the page shows its background only")
         await tab.click(500, 320)
         await tab.press("p")
         await eventually(lambda: step_is("environment"), "p did not go back a step")

@@ -208,7 +208,7 @@ class _Handler(BaseHTTPRequestHandler):
         for piece in pieces:
             self._line({"message": {"role": "assistant", "content": piece}, "done": False})
             if self.fake.hold_answer:
-                self.fake.hold_answer.wait(10)
+                self.fake.hold_answer.wait(60)
         if not self.fake.cut_answer:
             counts = {"eval_count": len(pieces), "eval_duration": 500_000_000, "prompt_eval_count": 12}
             self._line({"message": {"role": "assistant", "content": ""}, "done": True, **counts})

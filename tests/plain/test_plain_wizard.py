@@ -97,7 +97,7 @@ def in_terminal(folder, term: str, keys: bytes) -> bytes:
         stdin=slave, stdout=slave, stderr=slave, cwd=folder, env=environment, start_new_session=True,
     )  # fmt: skip
     os.close(slave)
-    said, end = b"", time.monotonic() + 30
+    said, end = b"", time.monotonic() + 120
     while b"Which step?" not in said and time.monotonic() < end:
         said += os.read(master, 65536)
     os.write(master, keys)
@@ -106,7 +106,7 @@ def in_terminal(folder, term: str, keys: bytes) -> bytes:
             said += os.read(master, 65536)
         except OSError:
             break
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0
     os.close(master)
     return said
 

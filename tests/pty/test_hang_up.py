@@ -12,7 +12,7 @@ def test_a_followed_job_goes_on_when_the_line_drops_and_is_seen_from_another(
     first.wait_for("step 5")
     before = status.read(counting)
     first.hang_up()
-    first.process.wait(20)
+    first.process.wait(60)
 
     second = terminal("watch", "deck", "--once", cwd=project.root)
     second.wait_for("running")

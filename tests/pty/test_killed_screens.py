@@ -19,7 +19,7 @@ def test_the_screens_are_killed_and_the_run_they_showed_goes_on(project, countin
     again = terminal("watch", "deck", cwd=project.root)
     again.wait_for("running")
     again.type("q")
-    assert again.process.wait(20) == 0
+    assert again.process.wait(60) == 0
 
 
 def test_a_run_that_was_started_by_a_killed_program_goes_on(project, counting, terminal, goes_on):

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -57,11 +58,11 @@ def login(tmp_path):
         "-o", "IdentitiesOnly=yes", f"{getpass.getuser()}@127.0.0.1",
     ]  # fmt: skip
     server.terminate()
-    server.wait(10)
+    server.wait(60)
 
 
 def _wait_for_port(port: int) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         with socket.socket() as client:
             if client.connect_ex(("127.0.0.1", port)) == 0:
@@ -70,11 +71,12 @@ def _wait_for_port(port: int) -> None:
     pytest.fail("sshd does not answer")
 
 
-def _followers() -> list[psutil.Process]:
+def _followers(folder: Path) -> list[psutil.Process]:
     return [
         process
-        for process in psutil.process_iter(["cmdline"])
+        for process in psutil.process_iter(["cmdline", "cwd"])
         if {"tarot_tui", "deck", "--follow"} <= set(process.info["cmdline"] or ())
+        and process.info["cwd"] == str(folder)
     ]
 
 
@@ -90,11 +92,11 @@ def test_a_client_is_killed_in_the_middle_of_a_run_and_a_new_login_attaches(
     first = terminal(typed("resume", "deck", "--follow"), cwd=project.root, program=login)
     first.wait_for("step 5")
     before = status.read(counting)
-    followers = _followers()
+    followers = _followers(project.root)
     assert followers
     os.kill(first.process.pid, signal.SIGKILL)
     first.process.wait()
-    assert not psutil.wait_procs(followers, timeout=20)[1], "sshd did not hang up its terminal"
+    assert not psutil.wait_procs(followers, timeout=60)[1], "sshd did not hang up its terminal"
     goes_on(counting, before)
 
     second = terminal(typed("watch", "deck", "--once"), cwd=project.root, program=login)

@@ -31,7 +31,7 @@ def test_rows_stay_here_unless_somebody_says_yes(project, terminal):
     one = terminal(*arguments, "--endpoint", "https://llm.invalid", cwd=project.root)
     assert "This leaves this machine" in one.wait_for("Send the text of 1 rows to https://llm.invalid/v1?")
     one.type("n\n")
-    assert one.process.wait(20) == 0 and not list(project.jobs.iterdir())
+    assert one.process.wait(60) == 0 and not list(project.jobs.iterdir())
 
 
 def test_a_prompt_is_copied_through_the_terminal():

@@ -193,7 +193,7 @@ def test_an_answer_can_be_cancelled_from_another_thread(fake, ollama):
     reader = threading.Thread(target=lambda: rest.extend(pieces))
     reader.start()
     ollama.cancel()
-    reader.join(5)
+    reader.join(60)
     assert not reader.is_alive() and rest == []
     fake.hold_answer.set()
 
