@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from textual.screen import Screen
 
@@ -25,6 +25,8 @@ class WizardApp(TarotApp[None]):
         super().__init__()
         self.project = project
         self._folder = folder or Path.cwd()
+        #: What was typed and chosen in steps that are to be made anew.
+        self._keepsakes: dict[str, Any] = {}
 
     def on_mount(self) -> None:
         """Open the step where the wizard was left, or the welcome."""
@@ -48,14 +50,20 @@ class WizardApp(TarotApp[None]):
         """Show that step and remember it."""
         self.project.remember("step", step)
         if not self.is_screen_installed(step):
-            self.install_screen(_screen(step, self.project), step)
+            screen = _screen(step, self.project)
+            screen.inherited = self._keepsakes.pop(step, None)
+            self.install_screen(screen, step)
         # Below the first screen lies Textual's own blank one, which cannot be switched away from.
         (self.switch_screen if len(self.screen_stack) > 1 else self.push_screen)(step)
 
     async def language_changed(self) -> None:
-        """Make every screen anew in the new language, but those that are at work."""
+        """Make every step anew in the new language, but those that are at work.
+
+        What lies over a step is composed anew first; the steps follow when one comes back to them.
+        """
         from tarot_tui.tui.screens.step import StepScreen
 
+        await super().language_changed()
         here = self.screen
         if self.project is None:
             await self.switch_screen(Screen())
@@ -67,6 +75,7 @@ class WizardApp(TarotApp[None]):
             for step in filter(self.is_screen_installed, steps.IDS):
                 screen = self.get_screen(step)
                 if not screen.busy:
+                    self._keepsakes[step] = screen.keepsake()
                     self.uninstall_screen(step)
                     await screen.remove()
             self.go(here.STEP)

@@ -139,8 +139,12 @@ class TarotApp(App[ReturnType]):
         self.call_later(self.language_changed)
 
     async def language_changed(self) -> None:
-        """Show every word anew, in the language in use now."""
-        self.screen.refresh(recompose=True)
+        """Say what is open in the language in use now."""
+        from tarot_tui.tui.translated import Translated
+
+        for screen in self.screen_stack:
+            if isinstance(screen, Translated):
+                await screen.in_new_language()
 
     def _fatal_error(self) -> None:
         """End after a fault of ours with one sentence; the traceback goes into a file.

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import gettext
+import json
 import sys
 import types
 
 import pytest
 from rich.cells import cell_len
-from textual.widgets import Button, Label
+from textual.widgets import Button, Input, Label, TextArea
 
 from tarot_tui.locale import LANGUAGES, from_environment, language, normalise, set_language
 from tarot_tui.locale.simplified import catalogue, compiled
 from tarot_tui.project import create
 from tarot_tui.tui import steps
 from tarot_tui.tui.app import WizardApp
+from tarot_tui.tui.screens.check import CheckScreen
+from tarot_tui.tui.screens.gpus import GpusScreen
+from tarot_tui.tui.screens.login import LoginScreen
+from tarot_tui.tui.screens.machine import MachineScreen
+from tarot_tui.tui.screens.models import ModelsScreen
+from tarot_tui.tui.screens.runs import RunsScreen
+from tarot_tui.tui.screens.template import TemplateScreen
 from tarot_tui.tui.watch_app import WatchApp
 from tarot_tui.tui.widgets.choice import Choice
+from tarot_tui.tui.widgets.recipe_form import RecipeForm
 
 
 @pytest.fixture(autouse=True)
@@ -67,6 +76,84 @@ async def test_a_watched_run_changes_too(project, make_job, until):
         pilot.app.use_language("zh_TW")
         await until(pilot, "說明")
         await until(pilot, "執行中")
+
+
+@pytest.fixture
+def built(project):
+    """A project with a dataset of two samples, on the Dataset step."""
+    samples = [{"instruction": f"What is {n}?", "input": "", "output": f"It is {n}."} for n in ("one", "two")]
+    (project.data / "cards.json").write_text(json.dumps(samples))
+    (project.data / "dataset_info.json").write_text(json.dumps({"cards": {"file_name": "cards.json"}}))
+    project.remember("step", "dataset")
+    return project
+
+
+async def test_what_lies_over_a_step_changes_too_and_then_the_step(built, until, text_of):
+    async with WizardApp(built).run_test(size=(100, 30)) as pilot:
+        await until(pilot, "cards is ready")
+        await pilot.press("v")
+        await until(pilot, "1 of 2")
+        await pilot.press("right")
+        await until(pilot, "What is two?")
+        pilot.app.use_language("zh_TW")
+        await until(pilot, "第 2")
+        assert "What is two?" in text_of(pilot.app) and "Samples of" not in text_of(pilot.app)
+        await pilot.press("escape")
+        await until(pilot, "步驟 2/7")
+
+
+@pytest.mark.parametrize(
+    ("opened", "before", "after"),
+    [
+        (lambda app: RunsScreen(app.project), "newest first", "訓練清單"),
+        (lambda app: MachineScreen(app.project), "This machine", "這台機器"),
+        (lambda app: ModelsScreen(app.project), "Base models", "基礎模型"),
+        (lambda app: LoginScreen(app.project), "Hugging Face account", "帳號"),
+        (lambda app: GpusScreen(app.project, ["train"]), "GPUs that train", "訓練"),
+        (lambda app: CheckScreen(app.project, "cards"), "Check of cards", "檢查"),
+    ],
+)  # fmt: skip
+async def test_every_screen_over_a_step_changes(built, until, text_of, opened, before, after):
+    async with WizardApp(built).run_test(size=(100, 30)) as pilot:
+        await until(pilot, "cards is ready")
+        pilot.app.push_screen(opened(pilot.app))
+        await until(pilot, before)
+        pilot.app.use_language("zh_TW")
+        await until(pilot, after)
+        assert before not in text_of(pilot.app)
+
+
+async def test_what_was_written_and_chosen_outlives_the_change(built, until, text_of):
+    (built.templates / "mine.yaml").write_text("samples: []\n")
+    async with WizardApp(built).run_test(size=(100, 30)) as pilot:
+        await until(pilot, "cards is ready")
+        pilot.app.push_screen(TemplateScreen(built, built.templates / "mine.yaml", []))
+        await until(pilot, "samples: []")
+        pilot.app.screen.query_one(TextArea).text = "samples: [half of it"
+        pilot.app.use_language("zh_TW")
+        await until(pilot, "說明")
+        assert "half of it" in text_of(pilot.app)
+        pilot.app.pop_screen()
+        await until(pilot, "步驟 2/7")
+        pilot.app.screen.query_one("#name", Input).value = "another"
+        await pilot.pause()
+        pilot.app.use_language("en")
+        await until(pilot, "step 2 of 7")
+        assert pilot.app.screen.query_one("#name", Input).value == "another"
+
+
+async def test_a_changed_recipe_is_kept_through_the_change(built, until):
+    (built.recipes / "here.yaml").write_text("model_name_or_path: base\ndataset: cards\n")
+    built.remember("step", "parameters")
+    async with WizardApp(built).run_test(size=(100, 30)) as pilot:
+        await until(pilot, "lora_rank")
+        pilot.app.screen.query_one(RecipeForm).change({"lora_rank": 3})
+        pilot.app.screen.query_one("#save-as", Input).value = "mine"
+        pilot.app.use_language("zh_TW")
+        await until(pilot, "參數")
+        await until(pilot, "3/7")
+        assert pilot.app.screen.query_one(RecipeForm).values()["lora_rank"] == 3
+        assert pilot.app.screen.query_one("#save-as", Input).value == "mine"
 
 
 async def test_the_welcome_changes_too(tmp_path, until):

@@ -80,6 +80,8 @@ class CheckScreen(LookScreen):
         """Look at the samples, and beside that count their tokens."""
         self.action_check()
 
+    show_again = on_mount
+
     async def on_unmount(self) -> None:
         """Count no further."""
         await self._counter.close()

@@ -95,6 +95,23 @@ class DatasetScreen(StepScreen):
         """While it builds."""
         return self.building
 
+    def keepsake(self) -> Any:
+        """The request."""
+        ticked, template = self.query_one(Documents).selected, self.query_one("#template", Choice).value
+        return self._added, ticked, template, self.dataset if self._typed_name else ""
+
+    def inherit(self, keepsake: Any) -> None:
+        """The same request."""
+        self._added, ticked, template, name = keepsake
+        self._list_documents()
+        documents = self.query_one(Documents)
+        for path in set(documents.known) - set(ticked):
+            documents.deselect(path)
+        self.query_one("#template", Choice).choose(template)
+        if name:
+            self.query_one("#name", Input).value = name
+        self._judge()
+
     # ---- what the folder says
 
     def look(self) -> None:

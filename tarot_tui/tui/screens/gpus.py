@@ -112,6 +112,16 @@ class GpusScreen(LookScreen):
         self._sampler = Sampler(self.project.root, self._hand_over)
         self._tell()
 
+    async def in_new_language(self) -> None:
+        """Say it in the new language; what was chosen stays."""
+        processes = self.spread.processes
+        await super().in_new_language()
+        self.query_one("#processes", Choice).choose(processes)
+        self.query_one(GpuList).display = False
+        self._lines = []
+        self._list()
+        self._tell()
+
     def on_unmount(self) -> None:
         """Read no more; a reading that hangs is left behind."""
         if self._sampler:

@@ -70,6 +70,8 @@ class LoginScreen(LookScreen):
         self.query_one(ShellLine).show(["login"])
         self.in_background(self._tell, "account")
 
+    show_again = on_mount
+
     async def _tell(self) -> None:
         self._show((await child.run(self.project, ["login", "--status"])).expect_success())
 

@@ -14,10 +14,11 @@ from tarot_tui.errors import TarotError
 from tarot_tui.locale import _
 from tarot_tui.text import plain
 from tarot_tui.tui.keys import Key
+from tarot_tui.tui.translated import Translated
 from tarot_tui.tui.widgets.shell_line import ShellLine
 
 
-class LookScreen(Screen[bool]):
+class LookScreen(Translated, Screen[bool]):
     """Full screen, over the step that opened it. Dismissed with whether anything was changed.
 
     It has a ``#notice``; and a :class:`ShellLine` if it can be done from the shell.

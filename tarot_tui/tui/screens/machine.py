@@ -16,6 +16,7 @@ from tarot_tui.project import Project
 from tarot_tui.tui.keys import Key, bindings, table
 from tarot_tui.tui.machine import History
 from tarot_tui.tui.run_curves import number
+from tarot_tui.tui.translated import Translated
 from tarot_tui.tui.widgets.caption import Caption
 from tarot_tui.tui.widgets.hardware import OLD, HardwarePanel
 from tarot_tui.tui.widgets.key_line import KeyLine
@@ -28,7 +29,7 @@ KEYS: tuple[Key, ...] = table(
 )
 
 
-class MachineScreen(Screen[None]):
+class MachineScreen(Translated, Screen[None]):
     """Readings come from a process of their own; while it hangs, the last ones are shown with their age."""
 
     BINDINGS = bindings(KEYS)
@@ -68,6 +69,12 @@ class MachineScreen(Screen[None]):
         self.query_one(HardwarePanel).whole = True
         self._sampler = Sampler(self.project.root, self._hand_over)
         self.set_interval(1.0, self._notice_silence)
+
+    def show_again(self) -> None:
+        """The latest reading."""
+        self.query_one(HardwarePanel).whole = True
+        if self._taken:
+            self.query_one(HardwarePanel).show(self._history.look(0.0))
 
     def on_unmount(self) -> None:
         """Read no more; a reading that hangs is left behind."""

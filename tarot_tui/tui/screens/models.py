@@ -85,6 +85,8 @@ class ModelsScreen(LookScreen):
         self.query_one(ShellLine).show(["models", "list"])
         self.in_background(self._list, "list")
 
+    show_again = on_mount
+
     # ---- what there is
 
     async def _list(self) -> None:

@@ -109,6 +109,28 @@ class ParametersScreen(StepScreen):
             return bool(all_changes(self.query_one(FindingList).findings))
         return bool(self._before) if verb == "undo" else super().is_possible(verb)
 
+    def keepsake(self) -> Any:
+        """The recipe that was begun with, what the form says, its name, and what can be taken back."""
+        name = self.query_one("#save-as", Input).value
+        return (
+            self.query_one("#recipe", Choice).value,
+            self.query_one(RecipeForm).values(),
+            name,
+            self._before,
+        )
+
+    def inherit(self, keepsake: Any) -> None:
+        """The same recipe, changed as it was."""
+        begun_with, values, name, before = keepsake
+        with self.prevent(Choice.Changed):
+            self.query_one("#recipe", Choice).choose(begun_with)
+        self._load(self._chosen())
+        with self.prevent(Input.Changed):
+            self.query_one("#save-as", Input).value = name
+        self.query_one(RecipeForm).fill(values)
+        self._before = before
+        self._judge()
+
     # ---- which recipe
 
     def look(self) -> None:

@@ -21,6 +21,7 @@ from tarot_tui.text import one_line, size
 from tarot_tui.tui.background import in_daemon
 from tarot_tui.tui.keys import Key, bindings, table
 from tarot_tui.tui.runs_reader import RunsReader
+from tarot_tui.tui.translated import Translated
 from tarot_tui.tui.verbs import resume
 from tarot_tui.tui.widgets.caption import Caption
 from tarot_tui.tui.widgets.confirm import Confirm
@@ -55,7 +56,7 @@ FILTERS: tuple[tuple[str, set[str]], ...] = (
 )
 
 
-class RunsScreen(Screen[None]):
+class RunsScreen(Translated, Screen[None]):
     """The list. Enter opens a run over it; leaving that comes back here."""
 
     AUTO_FOCUS = "RunTable"
@@ -104,6 +105,14 @@ class RunsScreen(Screen[None]):
         self._reader = RunsReader(self.project, self._hand_over)
         self._show()
 
+    async def in_new_language(self) -> None:
+        """Say it in the new language; the cursor and the marks stay."""
+        marked, current = self._table.marked, self._table.current
+        await super().in_new_language()
+        self._table.marked = marked
+        self._show()
+        self._table.action_move(self._shown().index(current) if current else 0)
+
     def on_unmount(self) -> None:
         """Stop looking."""
         if self._reader:
@@ -132,9 +141,11 @@ class RunsScreen(Screen[None]):
     def _table(self) -> RunTable:
         return self.query_one(RunTable)
 
+    def _shown(self) -> list[Snapshot]:
+        return chosen(self._runs or [], FILTERS[self._filter][1], self._words, self._order)
+
     def _show(self) -> None:
-        words, states = FILTERS[self._filter]
-        shown = chosen(self._runs or [], states, self._words, self._order)
+        words, shown = FILTERS[self._filter][0], self._shown()
         self._table.show(shown)
         right = [_(words), _(ORDER_NAMES[self._order])]
         if self._words:

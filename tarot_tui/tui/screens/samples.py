@@ -103,6 +103,11 @@ class SamplesScreen(LookScreen):
         self._left = True
         await self._tokenizer.close()
 
+    def show_again(self) -> None:
+        """The same sample."""
+        self.query_one("#notice", Static).update(plain(self._about))
+        self.in_background(partial(self._show, self.number), "sample")
+
     async def _open(self) -> None:
         self._preview = await in_daemon(Preview, self.project, self.dataset)
         await self._show(self.number)

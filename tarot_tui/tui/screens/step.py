@@ -13,7 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 
 from tarot_tui.errors import TarotError
-from tarot_tui.locale import N_, _
+from tarot_tui.locale import N_, _, language
 from tarot_tui.project import Project
 from tarot_tui.text import plain
 from tarot_tui.tui import keys, steps
@@ -50,6 +50,9 @@ class StepScreen(Screen[None]):
         super().__init__(id=self.STEP)
         self.project = project
         self._primary: Callable[[], None] | None = None
+        self._language = language()
+        #: What :meth:`keepsake` of the screen was whose place this one takes.
+        self.inherited: Any = None
 
     @property
     def key_table(self) -> tuple[Key, ...]:
@@ -78,6 +81,12 @@ class StepScreen(Screen[None]):
     def busy(self) -> bool:
         """Whether it holds what would be lost if it were made anew."""
         return False
+
+    def keepsake(self) -> Any:
+        """What was typed and chosen, for :meth:`inherit` of the screen that takes this one's place."""
+
+    def inherit(self, keepsake: Any) -> None:
+        """Show what was typed and chosen in the screen whose place this one takes."""
 
     def is_possible(self, verb: str) -> bool:
         """Whether the key for ``verb`` is worth showing now: one that has a button, while that can be pressed."""
@@ -113,8 +122,13 @@ class StepScreen(Screen[None]):
         yield KeyLine(self.key_table)
 
     def on_screen_resume(self) -> None:
-        """The step comes up: what the folder says now is what it shows."""
+        """The step comes up: what the folder says now is what it shows, in the language in use now."""
+        if self._language != language() and not self.busy:
+            self.app.call_later(self.app.language_changed)
         self.action_look_again()
+        kept, self.inherited = self.inherited, None
+        if kept is not None:
+            self.inherit(kept)
 
     def refresh_rail(self) -> None:
         """Read the marks from the folder again."""

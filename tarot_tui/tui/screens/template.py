@@ -76,12 +76,22 @@ class TemplateScreen(LookScreen):
         area.cursor_blink = False
         area.text = self._stored or self._draft
 
+    async def in_new_language(self) -> None:
+        """Say it in the new language; what was written stays."""
+        written = self.query_one(TextArea).text
+        await super().in_new_language()
+        area = self.query_one(TextArea)
+        area.cursor_blink = False
+        area.text = written
+
     @property
     def _changed(self) -> bool:
         return self.query_one(TextArea).text != self._stored
 
     def on_text_area_changed(self) -> None:
         """Show what the text makes now."""
+        if not self.query(Caption):
+            return  # it is just being composed anew
         self.query_one(Caption).show([("bad", _("not saved"))] if self._changed else [])
         self.query_one(RequestPreview).preview(
             self.project, self._sources, self.project.relative(self.path), self.query_one(TextArea).text

@@ -11,6 +11,7 @@ from tarot_tui.locale import N_
 from tarot_tui.project import Project
 from tarot_tui.tui.keys import Key, bindings, table
 from tarot_tui.tui.run_keys import RUN, RunKeys
+from tarot_tui.tui.translated import Translated
 from tarot_tui.tui.widgets.key_line import KeyLine
 from tarot_tui.tui.widgets.run_view import RunView
 
@@ -27,7 +28,7 @@ _OWN: tuple[Key, ...] = table(
 KEYS: tuple[Key, ...] = (*_OWN[:3], *RUN, *_OWN[3:])
 
 
-class WatchScreen(RunKeys):
+class WatchScreen(Translated, RunKeys):
     """One run's live view; leaving it changes nothing for the run."""
 
     AUTO_FOCUS = "LogView"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from rich.cells import cell_len, set_cell_size
@@ -66,7 +67,9 @@ class PlanView(Vertical):
         if not self._shown:
             self.query_one("#figures", Static).update("")
         self._head(doing or _("computing…"))
-        self.run_worker(self._compute(project, list(argv), list(more)), group="plan", exclusive=True)
+        # A call, not a coroutine: one that is replaced before it began would be left unawaited.
+        work = partial(self._compute, project, list(argv), list(more))
+        self.run_worker(work, group="plan", exclusive=True)
 
     def nothing(self, sentence: str) -> None:
         """There is no plan, for this reason."""
