@@ -127,6 +127,26 @@ def test_a_driver_that_does_not_fit_says_so_and_no_gpus_at_all_say_nothing(nvml_
     assert none["gpus"] == [] and "gpu_problem" not in none
 
 
+def test_reading_gpus_brings_little_that_is_not_needed_for_it(nvml_folder):
+    code = """
+import sys, time
+from tarot_tui.jobs import hardware
+while not hardware.gpus():
+    time.sleep(0.02)
+print({"psutil", "subprocess", "tempfile", "ctypes.util"} & set(sys.modules))
+from ctypes.util import find_library  # which is as ever for whoever asks for it
+print(find_library.__module__)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=nvml.environment(nvml_folder),
+        capture_output=True,
+        timeout=120,
+        check=True,
+    )
+    assert done.stdout.split() == [b"set()", b"ctypes.util"]
+
+
 def test_rates_are_what_went_through_since_the_look_before(monkeypatch):
     clock, counted = [100.0], [{"net_in": 5000}, {"net_in": 9000, "disk_read": 7}, {"net_in": 10}]
     monkeypatch.setattr(hardware.time, "monotonic", lambda: clock[0])
