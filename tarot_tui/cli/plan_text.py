@@ -184,14 +184,7 @@ def _aligned(rows: Iterable[tuple[str, str]], width: int = 80) -> list[str]:
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """``text`` in lines of at most ``width`` cells, broken at spaces."""
-    from rich.cells import cell_len
+    """``text`` in lines of at most ``width`` cells; a no-break space does not end one."""
+    from tarot_tui.line_breaks import broken
 
-    lines = [""]
-    for word in text.split(" "):
-        longer = f"{lines[-1]} {word}" if lines[-1] else word
-        if cell_len(longer) <= width or not lines[-1]:
-            lines[-1] = longer
-        else:
-            lines.append(word)
-    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in broken(text, width)]

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 
+from tarot_tui.line_breaks import broken
+
 #: (role, text): a widget's look for the role is its component class ``<PREFIX>--<role>``; an empty role is its own look.
 Run = tuple[str, str]
 Runs = list[Run]
@@ -60,15 +62,6 @@ def bar(share: float, width: int, role: str) -> Runs:
 
 
 def chop_words(text: str, width: int) -> list[str]:
-    """``text`` on lines of at most ``width`` cells, broken at spaces where there are any."""
-    lines: list[str] = [""]
-    for word in text.split():
-        joined = f"{lines[-1]} {word}" if lines[-1] else word
-        if cell_len(joined) <= width:
-            lines[-1] = joined
-        else:
-            pieces = chop_cells(word, max(width, 2))
-            lines += pieces if lines[-1] else pieces[1:]
-            if not lines[0]:
-                lines[0] = pieces[0]
-    return lines
+    """``text`` on lines of at most ``width`` cells, broken where its language allows; a longer word, anywhere."""
+    lines = broken(" ".join(text.split()), width)
+    return [part for line in lines for part in chop_cells(line, max(width, 2)) or [""]]
