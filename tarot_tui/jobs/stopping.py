@@ -48,16 +48,18 @@ class Stopping:
         Called again and again until the worker has ended.
         """
         now = time.monotonic()
+        if now >= self._terminate_at:
+            self._terminate_at = float("inf")
+            # Its time begins now, however late we are on a machine that was too busy for us.
+            self._kill_at = now + self._term_grace
+            self.forced = True
+            worker.terminate()
+            return self._reached("SIGTERM")
         if now >= self._kill_at:
             self._kill_at = now + 1
             self.forced = True
             worker.kill()
             return self.asked != "kill" and self._reached("SIGKILL")
-        if now >= self._terminate_at:
-            self._terminate_at = float("inf")
-            self.forced = True
-            worker.terminate()
-            return self._reached("SIGTERM")
         return False
 
     def announcement(self) -> str:
