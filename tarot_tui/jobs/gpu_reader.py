@@ -73,6 +73,8 @@ class Nvml:
         self._nvml: Any = None
         #: What does not change: by index the handle, name and power limit.
         self._known: dict[int, tuple[Any, str, float | None]] = {}
+        #: What those were called that fell off the bus.
+        self._names: dict[int, str] = {}
         self._owners = Owners()
 
     def read(self) -> list[Gpu]:
@@ -131,9 +133,10 @@ class Nvml:
 
     def _lost(self, index: int) -> Gpu:
         # It fell off the bus, or was taken from us: asked for anew each time, should it come back.
-        _handle, name, _limit = self._known.pop(index, (None, "", None))
+        if index in self._known:
+            self._names[index] = self._known.pop(index)[1]
         unsaid = dict.fromkeys(("util", "mem_used", "mem_total", "temp", "power", "processes"))
-        return {"index": index, "name": name, **unsaid, "lost": True}
+        return {"index": index, "name": self._names.get(index, ""), **unsaid, "lost": True}
 
     def _memory(self, handle: Any) -> dict[str, int | None]:
         memory = self._ask(self._nvml.nvmlDeviceGetMemoryInfo, handle)
