@@ -21,13 +21,13 @@ _FIRST_READING_SECONDS = 10.0
 def free(project: Project, count: int) -> list[str] | None:
     """The indices, as CUDA_VISIBLE_DEVICES takes them, of ``count`` free GPUs; None when there are not so many."""
     taken = claimed(project)
-    found = [name for gpu in _readings() if (name := str(gpu.get("index"))) not in taken and is_idle(gpu)]
+    found = [name for gpu in readings() if (name := str(gpu.get("index"))) not in taken and is_idle(gpu)]
     return found[:count] if len(found) >= count else None
 
 
 def busy(project: Project) -> set[str]:
     """The indices of the GPUs that somebody uses, as far as can be seen."""
-    return claimed(project) | {str(gpu.get("index")) for gpu in _readings() if not is_idle(gpu)}
+    return claimed(project) | {str(gpu.get("index")) for gpu in readings() if not is_idle(gpu)}
 
 
 def is_idle(gpu: dict[str, Any]) -> bool:
@@ -60,7 +60,8 @@ def _given(folder: Path) -> set[str]:
     return {name.strip() for name in shown.split(",") if name.strip()}
 
 
-def _readings() -> list[dict[str, Any]]:
+def readings() -> list[dict[str, Any]]:
+    """What every GPU reads now (:func:`tarot_tui.jobs.hardware.sample`); none where none answers within ten seconds."""
     # The first one is taken in a thread of its own, and a driver that hangs must not hang the queue.
     deadline = time.monotonic() + _FIRST_READING_SECONDS
     while not (found := hardware.gpus()) and hardware.has_gpus() and time.monotonic() < deadline:

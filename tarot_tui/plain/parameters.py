@@ -10,7 +10,7 @@ from tarot_tui.plain.ask import tell
 from tarot_tui.plain.wizard import do
 from tarot_tui.project import Project, safe_name, write_text
 from tarot_tui.training import recipe as recipes
-from tarot_tui.tui import commands, steps
+from tarot_tui.tui import commands, spread, steps
 from tarot_tui.tui.beginnings import beginnings, suggested
 
 
@@ -39,7 +39,12 @@ def walk(project: Project) -> bool:
     ):
         write_text(path, recipes.dump(recipe))
     project.remember("recipe", name)
-    return do(project, commands.train(name, dry_run=True)) == 0
+    engines = steps.engines()
+    if len(engines) > 1:
+        engine = ask.choose(_("Which engine trains it?"), engines, steps.chosen_engine(project))
+        project.remember("engine", engine)
+    engine, where = steps.chosen_engine(project), spread.words(project)
+    return do(project, commands.train(name, dry_run=True, engine=engine, where=where)) == 0
 
 
 def _changed(values: dict[str, Any]) -> dict[str, Any]:

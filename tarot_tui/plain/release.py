@@ -7,7 +7,7 @@ from tarot_tui.plain import ask
 from tarot_tui.plain.ask import tell
 from tarot_tui.plain.wizard import do
 from tarot_tui.project import Project, safe_name
-from tarot_tui.tui import commands, steps
+from tarot_tui.tui import commands, quants, steps
 from tarot_tui.tui.suggestions import exportable, free_release_name
 
 
@@ -21,7 +21,7 @@ def export(project: Project) -> bool:
     if made and not ask.yes(_("There is {name} already. Export again?").format(name=made[-1])):
         return True
     run = ask.choose(_("Export which run?"), [(name, name) for name in runs])
-    quant = ask.text(_("Quantisation (q8_0 is nearly exact, q4_k_m half of that)?"), "q8_0")
+    quant = _quantisation(project, run)
     name = ask.text(
         _("Name of the model?"),
         free_release_name(project, run),
@@ -30,12 +30,27 @@ def export(project: Project) -> bool:
     replace = name in steps.release_names(project)
     if replace and not ask.yes(_("models/{name} exists. Replace it?").format(name=name)):
         return False
-    if do(project, commands.export(run, quant.split(","), name, replace=replace)):
+    if do(project, commands.export(run, [quant], name, replace=replace)):
         return False
     project.remember("release", name)
     if ask.yes(_("Prove that what is served is what was trained? That takes minutes."), offered=True):
         do(project, ["release", "proof", name])
     return True
+
+
+def _quantisation(project: Project, run: str) -> str:
+    """One of the usual ones, or of all."""
+    from tarot_tui.export.launch import default_quant, find_trained
+
+    fitting = default_quant(find_trained(project.jobs / run).base)
+    more = (_("another: show all types"), "")
+    if chosen := ask.choose(_("Which quantisation?"), [*quants.usual(), more], fitting):
+        return chosen
+    kinds = []
+    for name, bits, said in quants.every():
+        words = [name, _("About {bits:.1f} bits a weight.").format(bits=bits), said]
+        kinds.append(("  ".join(filter(None, words)), name))
+    return ask.choose(_("Which quantisation?"), kinds, fitting)
 
 
 def ollama(project: Project) -> bool:

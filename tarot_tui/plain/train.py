@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tarot_tui.errors import BadInput
 from tarot_tui.jobs import status
+from tarot_tui.jobs.gpus import claimed, readings
 from tarot_tui.jobs.status import named
 from tarot_tui.locale import _
 from tarot_tui.plain import ask
@@ -12,6 +14,8 @@ from tarot_tui.plain.ask import tell
 from tarot_tui.plain.wizard import do
 from tarot_tui.project import Project
 from tarot_tui.tui import commands, spread, steps
+from tarot_tui.tui.machine import checked
+from tarot_tui.tui.spread import Spread
 
 #: States from which a run can be gone on with.
 _RESUMABLE = {"stopped", "failed", "lost"}
@@ -38,17 +42,46 @@ def walk(project: Project) -> bool:
     what = ask.choose(_("What now?"), options, done)
     if what == "next":
         return True
-    where = spread.words(project)
-    if what == "start" and do(project, commands.train(recipe, dry_run=True, where=where)):
+    if what == "start":
+        _ask_where(project, recipe)
+    argv = ["resume", runs[-1].name] if what == "resume" else _command(project, recipe)
+    if what == "start" and do(project, [*argv, "--dry-run"]):
         return False
     if what == "start" and not ask.yes(
         _("Start it? It runs on its own, whatever becomes of this terminal."), offered=True
     ):
         return False
-    argv = commands.train(recipe, where=where) if what == "start" else ["resume", runs[-1].name]
     if do(project, argv):
         return False
     return _while_it_runs(project, steps.runs(project)[-1])
+
+
+def _command(project: Project, recipe: str) -> list[str]:
+    return commands.train(recipe, engine=steps.chosen_engine(project), where=spread.words(project))
+
+
+def _ask_where(project: Project, recipe: str) -> None:
+    """On which GPUs, or on how many processes, where there is a choice; remembered as the screens do."""
+    if not spread.matters(project, recipe):
+        return
+    tell(_("Looking for GPUs…"))
+    before, taken = spread.chosen(project), claimed(project)
+    found = checked({"gpus": readings()})
+    gpus: list[str] = []
+    if found:
+        options = [(_("the idlest, whichever they are when it starts"), "")]
+        for gpu in found:
+            said = ", ".join((spread.room_on(gpu), spread.who_is_on(gpu, taken), gpu.name))
+            options.append((f"GPU {gpu.index}: {said}", gpu.index))
+        picked = ask.several(_("Which GPUs, with commas between?"), options, before.gpus or [""])
+        gpus = [gpu.index for gpu in found if gpu.index in picked and "" not in picked]
+    processes = 1 if gpus else int(ask.text(_("How many processes?"), str(before.processes), _few))
+    spread.choose(project, Spread(tuple(gpus), processes))
+
+
+def _few(answer: str) -> None:
+    if not (answer.isdecimal() and 1 <= int(answer) <= spread.MOST):
+        raise BadInput(_("Answer with a number from 1 to {count}.").format(count=spread.MOST))
 
 
 def _while_it_runs(project: Project, run: Path) -> bool:

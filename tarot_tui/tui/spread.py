@@ -11,12 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from tarot_tui.errors import TarotError
+from tarot_tui.locale import _
 from tarot_tui.project import Project
+from tarot_tui.text import duration, size
 from tarot_tui.tui import steps
+from tarot_tui.tui.machine import Gpu
 
 _KEY = "spread"
 #: Processes that can be asked for; a node has rarely more GPUs.
 MOST = 16
+#: Processes that are named of each GPU.
+_NAMED = 2
 
 
 @dataclass(frozen=True)
@@ -74,3 +79,24 @@ def matters(project: Project, recipe: str) -> bool:
 def gpus_here(devices: Path = Path("/dev")) -> int:
     """NVIDIA GPUs that this machine, or container, has: each is a file, which costs nothing to look for."""
     return sum(bool(re.fullmatch(r"nvidia\d+", path.name)) for path in devices.glob("nvidia*"))
+
+
+def room_on(gpu: Gpu) -> str:
+    """How much of its memory is free, or why nobody knows."""
+    if gpu.lost:
+        return _("lost")
+    if gpu.stale:
+        return _("stale {time}").format(time=duration(gpu.stale))
+    if gpu.total is None or gpu.used is None:
+        return "–"
+    return _("{free} free").format(free=size(int(gpu.total - gpu.used)))
+
+
+def who_is_on(gpu: Gpu, taken: set[str]) -> str:
+    """Whose processes are on it, or which nobody's are yet. taken: the GPUs that runs of the project were given."""
+    named = [f"{one.user or '?'} {one.pid}" for one in gpu.processes[:_NAMED]]
+    if len(gpu.processes) > _NAMED:
+        named.append(f"+{len(gpu.processes) - _NAMED}")
+    if gpu.index in taken:
+        named.insert(0, _("a run of this project"))
+    return ", ".join(named) or _("idle")

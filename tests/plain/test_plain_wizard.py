@@ -11,8 +11,13 @@ import time
 
 import pytest
 import yaml
+from fakes import nvml
 
+from tarot_tui.plain import ask
+from tarot_tui.plain import parameters as plain_parameters
+from tarot_tui.plain import train as plain_train
 from tarot_tui.project import create
+from tarot_tui.tui import spread
 
 COMMAND = [sys.executable, "-m", "tarot_tui", "--plain"]
 
@@ -73,6 +78,76 @@ def test_every_setting_is_asked_as_it_is_declared_and_wrong_answers_are_explaine
     assert (recipe["lora_rank"], recipe["learning_rate"], recipe["num_train_epochs"]) == (4, 0.0005, 2)
     assert recipe["dataset"] == "cards"
     assert "tarot-tui train mine --dry-run" in done.stdout
+
+
+@pytest.fixture
+def answers(monkeypatch):
+    """Gives these answers, a line each, to whatever is asked in this process."""
+    monkeypatch.setattr(ask, "_can_move_the_cursor", lambda: False)
+
+    def give(*lines):
+        queue = iter(lines)
+        monkeypatch.setattr("builtins.input", lambda _question: next(queue))
+        return queue
+
+    return give
+
+
+@pytest.fixture
+def done(monkeypatch):
+    """The commands that the walk would run; each succeeds."""
+    commands = []
+    for module in (plain_train, plain_parameters):
+        monkeypatch.setattr(module, "do", lambda _project, argv: commands.append(argv) or 0)
+    return commands
+
+
+def settled(project):
+    (project.recipes / "here.yaml").write_text("model_name_or_path: base\ndataset: cards\n")
+    project.remember("recipe", "here")
+
+
+def test_gpus_are_asked_for_where_there_are_several_and_remembered(
+    built, tmp_path, monkeypatch, answers, done, capsys
+):
+    settled(built)
+    folder = nvml.build(tmp_path / "nvml")
+    asked = {"NVML_GPUS": 3, "NVML_STILL": 1, "NVML_USED": "0:40000", "NVML_PROCESSES": f"0:{os.getpid()}"}
+    read = "import json; from tarot_tui.jobs import gpus; print(json.dumps(gpus.readings()))"
+    found = subprocess.run(
+        [sys.executable, "-c", read], env=nvml.environment(folder, **asked), capture_output=True, check=True
+    )
+    monkeypatch.setattr(plain_train, "readings", lambda: json.loads(found.stdout))
+    monkeypatch.setattr(spread, "gpus_here", lambda: 3)
+    answers("start", "3,4", "n")
+    assert plain_train.walk(built) is False
+    assert done == [["train", "here", "--gpu-ids", "1,2", "--dry-run"]]
+    said = capsys.readouterr().out
+    assert "GPU 0" in said and str(os.getpid()) in said and "GPU 1" in said and "idle" in said
+    # Asked again, they are offered; the idlest are taken instead, as many as are wanted.
+    answers("", "1", "17", "2", "n")
+    plain_train.walk(built)
+    assert done[-1] == ["train", "here", "--num-processes", "2", "--dry-run"]
+
+
+def test_the_engine_is_asked_for_where_there_is_another(built, monkeypatch, answers, done):
+    settled(built)
+    monkeypatch.setenv("TAROT_LLAMAFACTORY_PYTHON", sys.executable)
+    answers("here", "1", "here", "", "LLaMA", "start", "n")
+    assert plain_parameters.walk(built)
+    assert done == [["train", "here", "--engine", "llamafactory", "--dry-run"]]
+    plain_train.walk(built)
+    assert done[-1] == done[0]
+
+
+def test_nothing_is_asked_where_there_is_nothing_to_choose(built, monkeypatch, tmp_path, answers, done):
+    settled(built)
+    monkeypatch.delenv("TAROT_LLAMAFACTORY_PYTHON", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.setattr(spread, "gpus_here", lambda: 1)
+    left = answers("here", "1", "here", "", "start", "n")
+    assert plain_parameters.walk(built) and plain_train.walk(built) is False
+    assert done == [["train", "here", "--dry-run"]] * 2 and not list(left)
 
 
 def test_back_and_the_end_of_input_lose_nothing(built):

@@ -19,7 +19,6 @@ from tarot_tui.jobs import gpus as claims
 from tarot_tui.jobs.sampler import Sampler
 from tarot_tui.locale import N_, _
 from tarot_tui.project import Project
-from tarot_tui.text import size
 from tarot_tui.tui import spread
 from tarot_tui.tui.keys import TICK, Key, bindings, table
 from tarot_tui.tui.machine import Gpu, checked
@@ -27,15 +26,12 @@ from tarot_tui.tui.screens.look import LookScreen
 from tarot_tui.tui.spread import Spread
 from tarot_tui.tui.widgets.caption import Caption
 from tarot_tui.tui.widgets.choice import Choice
-from tarot_tui.tui.widgets.gpu_lines import trouble
 from tarot_tui.tui.widgets.key_line import KeyLine
 from tarot_tui.tui.widgets.keyed_list import KeyedList
 from tarot_tui.tui.widgets.shell_line import ShellLine
 
 #: Readings after which a machine without GPUs is taken to have none: the driver answers beside them, a little later.
 _ENOUGH = 4
-#: Processes that are named of each GPU.
-_NAMED = 2
 #: Cells of what is free, and of who is on it.
 _FREE, _WHO = 14, 32
 
@@ -167,24 +163,11 @@ class GpusScreen(LookScreen):
 
     def _line(self, gpu: Gpu) -> str:
         tick = "[x]" if gpu.index in self._ticked else "[ ]"
-        free = (
-            _("{free} free").format(free=size(int(gpu.total - gpu.used)))
-            if gpu.total is not None and gpu.used is not None
-            else "–"
-        )
-        if trouble(gpu):
-            return f"{tick} GPU {gpu.index:<2}  {trouble(gpu)}"
-        who = set_cell_size(self._who(gpu), _WHO)
-        return "  ".join((f"{tick} GPU {gpu.index:<2}", set_cell_size(free, _FREE), who, gpu.name))
-
-    def _who(self, gpu: Gpu) -> str:
-        """Whose processes are on it, or which nobody's are yet."""
-        named = [f"{one.user or '?'} {one.pid}" for one in gpu.processes[:_NAMED]]
-        if len(gpu.processes) > _NAMED:
-            named.append(f"+{len(gpu.processes) - _NAMED}")
-        if gpu.index in self._taken:
-            named.insert(0, _("a run of this project"))
-        return ", ".join(named) or _("idle")
+        room = spread.room_on(gpu)
+        if gpu.lost or gpu.stale:
+            return f"{tick} GPU {gpu.index:<2}  {room}"
+        who = set_cell_size(spread.who_is_on(gpu, self._taken), _WHO)
+        return "  ".join((f"{tick} GPU {gpu.index:<2}", set_cell_size(room, _FREE), who, gpu.name))
 
     def _tell(self) -> None:
         """Say what the choice means."""
