@@ -7,7 +7,7 @@ import time
 from tarot_tui.jobs.status import Status, named
 from tarot_tui.locale import _
 from tarot_tui.text import duration, one_line, size
-from tarot_tui.tui.spans import Runs, bar, fit, spread, width_of
+from tarot_tui.tui.spans import Runs, bar, cut, fit, spread, width_of
 
 #: state → the role of its name.
 ROLES = {"finished": "good", "running": "good", "failed": "bad", "lost": "bad"}
@@ -25,7 +25,7 @@ def progress_line(found: Status, width: int) -> Runs:
     """A bar and figures, or what it does instead."""
     share = found.step / found.total if found.step is not None and found.total else None
     if share is None:
-        return [("label", one_line(found.what, width) or _("no progress reported yet"))]
+        return [("label", cut(found.what, width) or _("no progress reported yet"))]
     right: Runs = [("value", f" {100 * share:3.0f} %"), ("", "  " + counted(found))]
     if found.what:
         right.append(("label", "  " + one_line(found.what, 24)))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tarot_tui.locale import _
-from tarot_tui.text import one_line
-from tarot_tui.tui.spans import Runs
+from tarot_tui.tui.spans import Runs, cut
 from tarot_tui.tui.steps import STEPS, Mark
 
 #: Cells from which a second line per step says in words what its mark means.
@@ -15,7 +14,7 @@ _WIDE = 22
 
 def rail_lines(folder: str, marks: Mapping[str, Mark], current: str, width: int) -> list[Runs]:
     """For the project in ``folder`` (a name) and the step ``current``. Roles: name, note, here, done, todo."""
-    lines: list[Runs] = [[("name", "tarot-tui")], [("note", one_line(folder, width))], []]
+    lines: list[Runs] = [[("name", "tarot-tui")], [("note", cut(folder, width))], []]
     for number, step in enumerate(STEPS, 1):
         mark = marks.get(step.id, Mark(False))
         here = step.id == current
@@ -28,5 +27,5 @@ def rail_lines(folder: str, marks: Mapping[str, Mark], current: str, width: int)
 
 def _words(mark: Mark, here: bool, width: int) -> str:
     state = _("done") if mark.done else (_("here") if here else _("to do"))
-    words = f"{state}: {mark.note}" if mark.note else state
-    return one_line(words, max(4, width - 5))
+    words = _("{state}: {note}").format(state=state, note=mark.note) if mark.note else state
+    return cut(words, max(4, width - 5))

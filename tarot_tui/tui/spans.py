@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from rich.cells import cell_len, chop_cells, set_cell_size
 
 from tarot_tui.line_breaks import broken
+from tarot_tui.text import one_line
 
 #: (role, text): a widget's look for the role is its component class ``<PREFIX>--<role>``; an empty role is its own look.
 Run = tuple[str, str]
@@ -19,6 +20,12 @@ Runs = list[Run]
 def width_of(runs: Sequence[Run]) -> int:
     """The cells that ``runs`` take."""
     return sum(cell_len(text) for _, text in runs)
+
+
+def cut(text: str, width: int) -> str:
+    """``text`` plain, on one line, and at most ``width`` cells wide (an ellipsis marks the cut)."""
+    flat = one_line(text, max(width, 1))
+    return flat if cell_len(flat) <= width else set_cell_size(flat, max(width - 1, 0)).rstrip() + "…"
 
 
 def spread(left: Runs, right: Runs, width: int) -> Runs:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import set_cell_size
 
 from tarot_tui.jobs.find import slug
 from tarot_tui.jobs.listing import done, loss_of, time_of
@@ -12,7 +12,7 @@ from tarot_tui.jobs.snapshot import Snapshot
 from tarot_tui.jobs.status import named
 from tarot_tui.locale import _
 from tarot_tui.text import one_line
-from tarot_tui.tui.spans import Runs, bar, fit, width_of
+from tarot_tui.tui.spans import Runs, bar, cut, fit, width_of
 
 _ROLES = {"finished": "good", "running": "good", "failed": "bad", "lost": "bad", "queued": "label"}
 #: Cells of the progress bar, where there is room for one.
@@ -75,6 +75,4 @@ def _begun(one: Snapshot) -> str:
 
 
 def _fill(text: str, cells: int) -> str:
-    return set_cell_size(
-        text if cell_len(text) <= cells else one_line(text, max(cells - 1, 1)), max(cells, 0)
-    )
+    return set_cell_size(cut(text, cells), max(cells, 0))

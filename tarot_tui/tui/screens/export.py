@@ -181,7 +181,10 @@ class ExportScreen(JobStepScreen):
             weights = 0  # said by the plan
         entries = []
         for name, bits, said in quants.every():
-            note = _("About {bits:.1f} bits a weight.").format(bits=bits) + (f" {said}." if said else "")
+            words = (
+                _("About {bits:.1f} bits a weight; {said}.") if said else _("About {bits:.1f} bits a weight.")
+            )
+            note = words.format(bits=bits, said=said)
             about = size(int(weights * bits / 8)) if weights else ""
             entries.append(Entry(name, partial(self._choose_quant, name), note, about))
         self.app.pick(_("Quantisation"), entries)

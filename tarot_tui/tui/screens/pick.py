@@ -15,8 +15,8 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from tarot_tui.locale import N_, _
-from tarot_tui.text import one_line
 from tarot_tui.tui.keys import Key, bindings, table
+from tarot_tui.tui.spans import cut
 
 #: Cells that the labels of a list take at most, before what is said of them begins; and the least room for that.
 _COLUMN, _ROOM_FOR_A_NOTE = 26, 12
@@ -156,10 +156,10 @@ def found(entries: Sequence[Entry], typed: str) -> list[Entry]:
 
 def _line(entry: Entry, width: int, column: int) -> Content:
     """The label, in its column; what there is to say of it, as far as there is room; what stands at the right edge."""
-    label = one_line(entry.label, max(8, width - cell_len(entry.right) - 1))
+    label = cut(entry.label, max(8, width - cell_len(entry.right) - 1))
     label += " " * (column - cell_len(label))
     room = width - cell_len(label) - cell_len(entry.right) - 3
-    note = one_line(entry.note, room) if room >= _ROOM_FOR_A_NOTE else ""
+    note = cut(entry.note, room) if room >= _ROOM_FOR_A_NOTE else ""
     gap = max(1, width - cell_len(label) - cell_len(entry.right) - (cell_len(note) + 2 if note else 0))
     between = Content("  ") + Content.styled(note, "$text-muted") if note else Content("")
     return Content(label) + between + Content(" " * gap) + Content.styled(entry.right, "$text-muted")
