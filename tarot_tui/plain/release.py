@@ -48,8 +48,8 @@ def _quantisation(project: Project, run: str) -> str:
         return chosen
     kinds = []
     for name, bits, said in quants.every():
-        words = [name, _("About {bits:.1f} bits a weight.").format(bits=bits), said]
-        kinds.append(("  ".join(filter(None, words)), name))
+        about = _("About {bits:.1f} bits a weight; {said}.") if said else _("About {bits:.1f} bits a weight.")
+        kinds.append((f"{name}  {about.format(bits=bits, said=said)}", name))
     return ask.choose(_("Which quantisation?"), kinds, fitting)
 
 
