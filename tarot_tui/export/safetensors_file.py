@@ -245,7 +245,8 @@ def encode(values: np.ndarray, dtype: str) -> np.ndarray:
         with np.errstate(over="ignore"):
             return values.astype(np.float16)
     bits = values.view(np.uint32)
-    rounding = (bits >> 16) & 1
+    rounding = bits >> 16
+    rounding &= 1
     rounding += 0x7FFF
     rounding += bits
     rounding >>= 16
