@@ -19,6 +19,9 @@ pytestmark = pytest.mark.benchmark
 SCALE = float(os.environ.get("TAROT_BENCH_SCALE", "1.0"))
 LINES = int(1_000_000 * SCALE)
 KEYS = max(10, int(40 * SCALE))
+OPENINGS = max(3, int(7 * SCALE))
+#: How much slower this machine may be for us than the one for which the goals were set.
+SLOWER = float(os.environ.get("TAROT_BENCH_SLOWER", "2.0"))
 MB = 1_000_000
 PAGE_UP, PAGE_DOWN, END = "\x1b[5~", "\x1b[6~", "\x1b[F"
 
@@ -56,21 +59,29 @@ def terminal(run, project):
         yield opened
 
 
-def test_the_last_page_is_there_as_soon_as_of_a_short_log(run, tmp_path):
-    long, short = LogFile(run.folder / "log.txt"), LogFile(tmp_path / "short.txt")
-    short.path.write_text(lines(0, 100))
-    times = {}
-    for log in (short, long):
-        took = []
-        for _turn in range(20):
-            began = time.perf_counter()
-            assert len(log.before(log.look(), 200).lines) >= 100
-            took.append(time.perf_counter() - began)
-        times[log] = statistics.median(took)
+def test_a_long_log_is_on_the_screen_as_soon_after_the_key_as_a_short_one(run, project):
+    """From the key in the list of runs that opens one to the last line of its log, painted; each time in a new process."""
+    short = LiveRun(project, dict(os.environ), past=20)
+    short.finish()
+    keys = {short: "\r", run: "\x1b[B\r"}  # the newest is at the top
+    for one in keys:
+        one.log("and that was all\n")
+    times: dict[LiveRun, list[float]] = {one: [] for one in keys}
+    for one in [*keys] * OPENINGS:
+        with TimedTerminal(watched(project.root), project.root, TAROT_TUI_LANG="en") as terminal:
+            terminal.wait_for("q back")
+            terminal.wait_until_quiet()
+            pressed = time.monotonic() - terminal.began
+            terminal.send(keys[one])
+            times[one].append(terminal.wait_for("and that was all") - pressed)
+            terminal.wait_for(one.folder.name)
+    size = (run.folder / "log.txt").stat().st_size
+    long_took, short_took = (statistics.median(times[one]) for one in (run, short))
     print(
-        f"\n{long.size / MB:.0f} MB: last page after {1000 * times[long]:.2f} ms, of 100 lines {1000 * times[short]:.2f} ms"
+        f"\nfrom the key to the last line: {1000 * long_took:.0f} ms of {size / MB:.0f} MB, {1000 * short_took:.0f} ms of 20 lines"
     )
-    assert times[long] < 10 * times[short] + 0.001
+    assert long_took <= 1.3 * short_took + 0.02
+    assert long_took <= 0.15 * SLOWER
 
 
 def test_a_page_key_is_quick_and_small(terminal):

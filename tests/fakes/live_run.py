@@ -102,6 +102,6 @@ class LiveRun:
         files.write_json(self.folder / files.STATUS, found)
 
 
-def watched(project: Path | str, run: str) -> list[str]:
-    """The command that shows it."""
-    return [sys.executable, "-m", "tarot_tui", "--project", str(project), "watch", run]
+def watched(project: Path | str, *runs: str) -> list[str]:
+    """The command that shows the run, or without one the list of them all."""
+    return [sys.executable, "-m", "tarot_tui", "--project", str(project), "watch", *runs]
