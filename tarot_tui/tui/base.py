@@ -17,7 +17,7 @@ from tarot_tui.locale import _, language, speak
 from tarot_tui.project import cache_dir
 from tarot_tui.text import one_line
 from tarot_tui.tui import first_frame, keymap, keys, memory, theme
-from tarot_tui.tui.driver import driver_class, redraw
+from tarot_tui.tui.driver import BackgroundFound, driver_class, redraw
 
 #: Seconds after which the start is surely over.
 _STARTED = 2.0
@@ -39,7 +39,9 @@ class TarotApp(App[ReturnType]):
         self.themes, problems = theme.load_all()
         for found in self.themes:
             self.register_theme(found)
-        self.theme = theme.choose(self.environ, self.console.color_system, self.available_themes)
+        self.theme = self._themed_blindly = theme.choose(
+            self.environ, self.console.color_system, self.available_themes
+        )
         self.keymap, wrong_keys = keymap.load()
         self.set_keymap(self.keymap)
         self._complaints = [
@@ -60,6 +62,14 @@ class TarotApp(App[ReturnType]):
         for title, sentences in self._complaints:
             if sentences:
                 self.notify("\n".join(sentences), title=title, severity="warning", markup=False)
+
+    def on_background_found(self, event: BackgroundFound) -> None:
+        """Fit the terminal's background, unless a theme was chosen; the next start begins with it."""
+        known = (self.environ, self.console.color_system, self.available_themes)
+        if self.theme == self._themed_blindly:
+            self.theme = theme.choose(*known, light=event.light)
+        if event.light != (personal.recall("background") == "light"):
+            personal.remember("background", "light" if event.light else "dark")
 
     def _recolour(self) -> None:
         # Textual repaints what has another style now, and lists keep their lines by it; two themes of the terminal's

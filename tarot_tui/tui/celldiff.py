@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterator
 
 from tarot_tui.tui.cells import HALF, Row, worthwhile_move
+from tarot_tui.tui.narrow import narrow
 from tarot_tui.tui.pen import NO_LINK, Pen, Run
 
 _TOKENS = re.compile(
@@ -39,11 +40,12 @@ _FRAME_START, _FRAME_END = "\x1b[?2026h", "\x1b[?2026l"
 class CellDiff:
     """What the app wants shown, what the terminal shows, and what must be sent. Knows nothing of drivers or terminals."""
 
-    def __init__(self, width: int, height: int) -> None:
+    def __init__(self, width: int, height: int, *, narrow: bool = False) -> None:
         self._style = ""  # what Textual asked for, as SGR parameters since the last reset
         self._link = NO_LINK
         self._framed = False  # the terminal understands synchronised output
         self._drawing = False  # between the start of a frame and its end
+        self._narrow = narrow
         self._out: list[str] = []
         self.resize(width, height)
 
@@ -111,6 +113,18 @@ class CellDiff:
         self._dirty = set(range(self.size[1]))
         self._pen.at = self._pen.worn = None
 
+    @property
+    def narrow(self) -> bool:
+        """Whether stand-ins are drawn for characters that may take two cells where one was counted."""
+        return self._narrow
+
+    @narrow.setter
+    def narrow(self, wanted: bool) -> None:
+        self._narrow = wanted
+        for y, row in enumerate(self._wanted if wanted else ()):
+            row.text = [text and narrow(text) for text in row.text]
+            self._dirty.add(y)
+
     def _restyle(self, sgr: str) -> None:
         if sgr in ("", "0"):
             self._style = ""
@@ -120,6 +134,8 @@ class CellDiff:
             self._style = f"{self._style};{sgr}" if self._style else sgr
 
     def _text(self, text: str) -> None:
+        if self._narrow:
+            text = narrow(text)
         look = self._style if self._link == NO_LINK else f"{self._style}\x1b{self._link}"
         if self._lost:
             self._pen.wear(look, self._out)

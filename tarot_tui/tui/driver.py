@@ -23,6 +23,7 @@ from textual.message import Message
 from tarot_tui.tui import first_frame
 from tarot_tui.tui.celldiff import CellDiff
 from tarot_tui.tui.outlet import Outlet
+from tarot_tui.tui.replies import Replies, ambiguous_width, questions
 from tarot_tui.tui.stray import StrayOutput
 
 #: A mouse report of the X10 kind, three raw bytes behind ``ESC [ M``: not UTF-8. tmux sends them after a
@@ -34,6 +35,8 @@ _RESYNC, _RESYNC_ON_FOCUS = 300.0, 60.0
 _TOGETHER, _HURRY = 0.03, 0.5
 #: Seconds that a terminal which takes nothing at all may hold up quitting.
 _LAST_WORDS = 0.3
+#: Seconds that it may be held up by answers which are still to come, and within how many of the start.
+_LAST_ANSWERS, _FIRST_SECONDS = 0.3, 3.0
 _OTHER_SCREEN = "\x1b[?1049h"
 
 
@@ -52,6 +55,14 @@ def redraw(app: App) -> None:
     app.screen.refresh(layout=True)
 
 
+class BackgroundFound(Message):
+    """The terminal said whether its background is light."""
+
+    def __init__(self, light: bool) -> None:
+        super().__init__()
+        self.light = light
+
+
 class SlimDriver(LinuxDriver):
     """Textual's Linux driver, with :class:`CellDiff` and an :class:`Outlet` between the app and the terminal."""
 
@@ -68,6 +79,8 @@ class SlimDriver(LinuxDriver):
         self._entered = (
             False  # the terminal shows the other screen already, with what was drawn there before us
         )
+        self._replies = Replies()
+        self._asked: float | None = None
         self._end_of_input: tuple[int, int] | None = None  # a pipe that wakes the thread which waits for keys
 
     def forget(self) -> None:
@@ -109,7 +122,7 @@ class SlimDriver(LinuxDriver):
 
     def start_application_mode(self) -> None:
         """Take the terminal; a polite end (SIGTERM) gives it back."""
-        self._diff = CellDiff(0, 0)
+        self._diff = CellDiff(0, 0, narrow=self._diff.narrow)
         self._hurried_until = time.monotonic() + 2.0
         self._terminal = self._stray.divert()
         self._outlet = Outlet(self._terminal, self._take, self._patience)
@@ -124,6 +137,7 @@ class SlimDriver(LinuxDriver):
         ):  # Textual's own, which waits for a slow terminal and lets the app wait with it
             self._writer_thread.stop()
             self._writer_thread = None
+        self._ask()
         self._loop.add_signal_handler(signal.SIGTERM, lambda: self._app.exit(return_code=143))
         resized = signal.getsignal(signal.SIGWINCH)
 
@@ -135,8 +149,26 @@ class SlimDriver(LinuxDriver):
 
         signal.signal(signal.SIGWINCH, forget_and_resize)
 
+    def _ask(self) -> None:
+        # Once; and before anything is drawn, so that nobody answers to a picture before the terminal answered to us.
+        if self._asked is None and self.input_tty:
+            known = ambiguous_width(os.environ)
+            if known == "wide":
+                self.use_narrow_characters(True)
+            self._asked = time.monotonic()
+            self._replies.expect(self._asked)
+            self.write(questions(os.environ, width=not known))
+
+    def use_narrow_characters(self, use: bool) -> None:
+        """Draw only characters of which every terminal knows the width, or those that were meant."""
+        with self._lock:
+            self._diff.narrow = use
+        self.resync()
+
     def disable_input(self) -> None:
         """Take no more keys."""
+        if self._asked is not None and time.monotonic() - self._asked < _FIRST_SECONDS:
+            self._replies.complete.wait(_LAST_ANSWERS)
         ends, self._end_of_input = self._end_of_input, None
         if ends:
             os.write(ends[1], b"\0")
@@ -186,7 +218,7 @@ class SlimDriver(LinuxDriver):
         sources = [self.fileno, *(self._end_of_input or ())[:1]]
         while not self.exit_event.is_set():
             # An escape after which nothing comes is a key by itself. Otherwise there is nothing to wake up for.
-            due = parser._timeout_time
+            due = min(filter(None, (parser._timeout_time, self._replies.due())), default=None)
             patience = None if due is None else max(0.0, due - time.monotonic())
             if self.fileno in select.select(sources, [], [], patience)[0]:
                 received = self._receive()
@@ -196,12 +228,26 @@ class SlimDriver(LinuxDriver):
                     return
                 if not received:
                     self.exit_event.wait(0.1)  # piped standard input has ended
-                # An empty feed would close the parser.
-                if text := decode(_X10_MOUSE.sub(b"", received)):
-                    for message in parser.feed(text):
-                        self.process_message(message)
+                self._feed(parser, decode(self._answered(received)))
+            elif self._replies.due() is not None:
+                self._feed(parser, decode(self._answered(b"")))
             for message in parser.tick():
                 self.process_message(message)
+
+    def _answered(self, received: bytes) -> bytes:
+        # What is left of it for keys and mouse.
+        light, wide = self._replies.light, self._replies.wide
+        rest = self._replies.take(_X10_MOUSE.sub(b"", received), time.monotonic())
+        if self._replies.light not in (None, light):
+            self.process_message(BackgroundFound(self._replies.light))
+        if self._replies.wide and not wide and not ambiguous_width(os.environ):
+            self.use_narrow_characters(True)
+        return rest
+
+    def _feed(self, parser: XTermParser, text: str) -> None:
+        # An empty feed would close the parser.
+        for message in parser.feed(text) if text else ():
+            self.process_message(message)
 
     def _receive(self) -> bytes:
         try:

@@ -20,7 +20,7 @@ from tarot_tui import personal
 from tarot_tui.errors import BadInput
 from tarot_tui.locale import _, language
 from tarot_tui.text import one_line
-from tarot_tui.tui.theme_files import chosen_blindly, folders, light_background
+from tarot_tui.tui.theme_files import DARK, LIGHT, chosen_blindly, folders, light_background
 
 #: For terminals of sixteen colours.
 ANSI_DARK, ANSI_LIGHT = "wheel", "wheel-light"
@@ -137,12 +137,17 @@ def _check(path: Path, key: str, value: Any) -> None:
         )
 
 
-def choose(environ: Mapping[str, str], color_system: str | None, themes: Mapping[str, Theme]) -> str:
+def choose(
+    environ: Mapping[str, str],
+    color_system: str | None,
+    themes: Mapping[str, Theme],
+    light: bool | None = None,
+) -> str:
     """The theme for this terminal.
 
     color_system: rich's word for what the terminal can do (``truecolor``, ``256``, ``standard`` or None).
     ``TAROT_TUI_THEME`` wins where it can be obeyed, then the theme that was chosen last. A terminal of sixteen colours
-    gets a theme made of them: any other loses text there.
+    gets a theme made of them: any other loses text there. light: what the terminal answered of its background, if it did.
     """
     few = color_system in ("standard", "windows", None)
     asked, last = environ.get("TAROT_TUI_THEME", ""), personal.recall("theme")
@@ -150,12 +155,12 @@ def choose(environ: Mapping[str, str], color_system: str | None, themes: Mapping
         return asked
     if last in themes and fits(themes[last], environ) and (themes[last].ansi or not few):
         return last
-    light = light_background(environ)
+    light = light_background(environ) if light is None else light
     if few and "NO_COLOR" in environ:
         return BLACK_AND_WHITE
     if few:
         return ANSI_LIGHT if light else ANSI_DARK
-    return chosen_blindly(environ)
+    return chosen_blindly(environ) if light is None else LIGHT if light else DARK
 
 
 def fits(theme: Theme, environ: Mapping[str, str]) -> bool:

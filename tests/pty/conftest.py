@@ -14,7 +14,7 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,9 @@ class Terminal:
         columns: int = 100,
         lines: int = 30,
         environment: Mapping[str, str] | None = None,
+        answer: Callable[[bytes, Any], Iterable[tuple[float, bytes]]] | None = None,
     ) -> None:
+        """answer: given a piece of output and the screen with it on, what the terminal says to it, after how many seconds."""
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
         environment = {
@@ -67,6 +69,7 @@ class Terminal:
         #: Everything that came.
         self.sent = b""
         self._stalled = False
+        self._answer = answer
         self._screen = pyte.Screen(columns, lines)
         self._stream = pyte.ByteStream(self._screen)
         self._lock = threading.Lock()
@@ -83,10 +86,18 @@ class Terminal:
                     continue
                 data = os.read(master, 65536)
                 self.sent += data
-                with self._lock:
-                    self._stream.feed(_UNKNOWN_TO_PYTE.sub(b"", data))
+                # In pieces that end with a question: what is answered depends on what is on the screen by then.
+                for piece in re.split(rb"(?<=\x1b\[6n)", data):
+                    with self._lock:
+                        self._stream.feed(_UNKNOWN_TO_PYTE.sub(b"", piece))
+                    for seconds, said in self._answer(piece, self._screen) if self._answer else ():
+                        threading.Timer(seconds, self._say, [said]).start()
                 continue
             return
+
+    def _say(self, data: bytes) -> None:
+        with suppress(OSError, TypeError):  # the line may be closed by now
+            os.write(self._master, data)
 
     def screen(self) -> str:
         """What is on the screen now, as text."""

@@ -1,0 +1,59 @@
+"""Stand-ins for characters that a terminal may draw over two cells where one was counted (Unicode's *ambiguous* width).
+
+They are mostly lines, blocks, arrows and typographic signs; some terminals draw them wide for Chinese and Japanese, and
+everything behind them would shift. Braille is never ambiguous, so charts stay as they are.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+_EMOJI = re.compile(".\ufe0f?", re.DOTALL)
+_ALIKE = {
+    character: plain
+    for plain, characters in {
+        "-": "─━┄┅┈┉═▔–—―‐",
+        "|": "│┃┆┇┊┋║▌▍▎▏▕‖",
+        "#": "█▇▆▓▉▊▋■",
+        "=": "▄▅▒",
+        "_": "▁▂▃",
+        "^": "▲△↑⇑▀",
+        "v": "▼▽↓⇓",
+        ">": "→⇒▶▷",
+        "<": "←⇐◀◁",
+        "*": "●•★☆※◆◉",
+        "o": "○◎◯°◇□",
+        ".": "·…‥",
+        "x": "×╳",
+        '"': "“”″",
+        "'": "‘’′´",
+        "~": "∼≈",
+        "/": "╱÷",
+        "\\": "╲",
+    }.items()
+    for character in characters
+}
+
+
+def narrow(text: str) -> str:
+    """``text`` with as many cells in every terminal as are counted here."""
+    if text.isascii():
+        return text
+    # What a variation selector makes an emoji takes two cells everywhere.
+    return "".join(_narrow(one) for one in (_EMOJI.findall(text) if "\ufe0f" in text else text))
+
+
+@lru_cache(4096)
+def _narrow(character: str) -> str:
+    if len(character) > 1 or unicodedata.east_asian_width(character) != "A" or _is_mark(character):
+        return character
+    alike = _ALIKE.get(character) or unicodedata.normalize("NFKD", character)[:1]  # é → e, ① → 1, Ⅳ → I
+    if 0x2500 <= ord(character) < 0x2580 and not alike.isascii():
+        return "+"  # corners and crossings of lines
+    return alike if alike.isascii() and alike.isprintable() else "?"
+
+
+def _is_mark(character: str) -> bool:
+    return unicodedata.category(character).startswith("M")
