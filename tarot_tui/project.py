@@ -209,7 +209,11 @@ def replacing(path: Path, mode: int = 0o666) -> Iterator[Path]:
     Yields a temporary path in the same folder; on success it is flushed to disk and renamed to ``path``,
     on any exception it is removed and ``path`` stays as it was.
     """
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    except OSError as error:
+        error.filename = str(path)  # the temporary name says nothing to anybody
+        raise
     os.close(handle)
     temporary = Path(name)
     try:

@@ -65,6 +65,12 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path):
     assert os.listdir(tmp_path) == ["file"]
 
 
+def test_a_write_that_cannot_be_names_the_file_itself(tmp_path):
+    with pytest.raises(OSError) as caught:
+        write_text(tmp_path / "nowhere/x.ipynb", "text")
+    assert caught.value.filename == str(tmp_path / "nowhere/x.ipynb")
+
+
 def test_a_write_honours_the_umask(tmp_path):
     before = os.umask(0o027)
     try:

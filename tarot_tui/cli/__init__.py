@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from tarot_tui import __version__, proxies
 from tarot_tui.errors import TarotError
@@ -150,18 +151,17 @@ def _dispatch(argv: list[str]) -> int:
     return run(args)
 
 
-def common(parser: argparse.ArgumentParser) -> None:
-    """The options that every verb has."""
+def common(parser: argparse.ArgumentParser, *, inner: bool = False) -> None:
+    """The options that every verb has. inner: of a verb inside another, which keeps what was said before it."""
     group = parser.add_argument_group(_("everywhere"))
-    group.add_argument(
-        "--project", metavar="DIR", type=Path, help=_("the project folder (default: the one you are in)")
-    )
-    group.add_argument("--lang", choices=sorted(LANGUAGES), help=_("language of the messages"))
-    group.add_argument("--json", action="store_true", help=_("print JSON for scripts"))
-    group.add_argument(
-        "--plain", action="store_true", help=_("line by line: no screens, and nothing that is drawn over")
-    )
-    group.add_argument("-q", "--quiet", action="store_true", help=_("print results only"))
+    kept: dict[str, Any] = {"default": argparse.SUPPRESS} if inner else {}
+    where = _("the project folder (default: the one you are in)")
+    group.add_argument("--project", metavar="DIR", type=Path, help=where, **kept)
+    group.add_argument("--lang", choices=sorted(LANGUAGES), help=_("language of the messages"), **kept)
+    group.add_argument("--json", action="store_true", help=_("print JSON for scripts"), **kept)
+    lines = _("line by line: no screens, and nothing that is drawn over")
+    group.add_argument("--plain", action="store_true", help=lines, **kept)
+    group.add_argument("-q", "--quiet", action="store_true", help=_("print results only"), **kept)
 
 
 class _Parser(argparse.ArgumentParser):

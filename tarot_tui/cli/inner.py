@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping
@@ -38,11 +37,8 @@ class Inner:
         )
         parser.set_defaults(what=self._default)
         for name, what in self._verbs.items():
-            # SUPPRESS: an option given before the inner verb must not be reset by its default after it.
-            one = inner.add_parser(
-                name, help=_(what), description=_(what), argument_default=argparse.SUPPRESS
-            )
-            common(one)
+            one = inner.add_parser(name, help=_(what), description=_(what))
+            common(one, inner=True)
             self._more(one)
             self._module(name).arguments(one)
 

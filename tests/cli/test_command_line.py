@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
 import errno
+import importlib
 import os
 import subprocess
 import sys
 
 import pytest
 
-from tarot_tui.cli import VERBS, main
+from tarot_tui.cli import VERBS, common, main, queue
 from tarot_tui.proxies import spell_out
 
 HEAVY = ("textual", "rich", "torch", "transformers", "pandas", "numpy", "pydantic", "httpx", "yaml")
@@ -59,6 +61,26 @@ def test_common_options_may_stand_before_the_verb(tmp_path, capsys):
     capsys.readouterr()
     assert main(["--json", "--project", str(tmp_path), "runs"]) == 0
     assert capsys.readouterr().out.strip() == "[]"
+
+
+@pytest.mark.parametrize("verb", ["data", "engines", "models", "ollama", "queue", "recipe", "release"])
+def test_what_is_not_said_to_an_inner_verb_has_a_value(verb):
+    parser = argparse.ArgumentParser()
+    common(parser)
+    importlib.import_module(f"tarot_tui.cli.{verb}").arguments(parser)
+    (inner,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    shared = {"help", "project", "lang", "json", "plain", "quiet"}
+    for name, one in inner.choices.items():
+        unset = [action.dest for action in one._actions if action.default is argparse.SUPPRESS]
+        assert set(unset) == shared, name
+
+
+def test_what_is_said_before_an_inner_verb_holds():
+    parser = argparse.ArgumentParser()
+    common(parser)
+    queue.arguments(parser)
+    args = parser.parse_args(["--json", "--project", "here", "add", "try-it"])
+    assert (args.json, str(args.project), args.engine) == (True, "here", None)
 
 
 def test_init_makes_a_project_and_says_what_is_next(tmp_path, capsys):
