@@ -44,7 +44,7 @@ class MetricsReader:
         if until and self._position == 0 and self._thin_above and until > self._thin_above:
             yield from self._thinned(until)
         until = min(until, self._position + limit) if limit else until
-        while self._position < until and (data := self._block()):
+        while self._position < until and (data := self._block(until)):
             lines = (self._rest + data).split(b"\n")
             self._rest = lines.pop()
             yield from _parsed(lines)
@@ -63,11 +63,11 @@ class MetricsReader:
             self._position = start_of_last_lines(self._path, self._last)
         return found.st_size
 
-    def _block(self) -> bytes:
+    def _block(self, until: int) -> bytes:
         try:
             with open(self._path, "rb") as file:
                 file.seek(self._position)
-                data = file.read(_BLOCK)
+                data = file.read(min(_BLOCK, until - self._position))
         except OSError:
             return b""
         self._position += len(data)
