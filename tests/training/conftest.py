@@ -70,6 +70,42 @@ def train_here(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
     return train
 
 
+#: What Python imports at its start from PYTHONPATH: the training waits at the step that the file ``hold`` of its job names,
+#: until it is asked to stop or the file is gone.
+HOLD = """
+import time
+from tarot_tui.jobs import worker
+_say = worker.progress
+def say(step, *more, **named):
+    _say(step, *more, **named)
+    hold = worker.job_dir() and worker.job_dir() / "hold"
+    while hold and worker.rank() == 0 and hold.exists() and step >= int(hold.read_text()):
+        if worker.stop_requested():
+            break
+        time.sleep(0.02)
+worker.progress = say
+"""
+
+
+@pytest.fixture
+def hold_at(tmp_path: Path) -> Callable[[Path, int], None]:
+    """Lets a job's training wait at the end of a step, before that is logged, so that no slow test finds it over.
+
+    To be called before the job is started or resumed; removing its file ``hold`` lets it go on.
+    """
+    from tarot_tui.jobs.spec import read_spec, rewrite
+
+    place = tmp_path / "holding"
+
+    def hold(job: Path, step: int) -> None:
+        place.mkdir(exist_ok=True)
+        (place / "sitecustomize.py").write_text(HOLD)
+        (job / "hold").write_text(str(step))
+        rewrite(job, env={**(read_spec(job).get("env") or {}), "PYTHONPATH": str(place)})
+
+    return hold
+
+
 @pytest.fixture(scope="session")
 def add_dataset() -> Callable[[Project, str, list[tuple[str, str]]], None]:
     """Writes and registers an Alpaca dataset of (question, answer) pairs."""

@@ -53,13 +53,14 @@ def uninterrupted(prepared):
 
 
 @pytest.fixture
-def started(prepared):
-    """Makes jobs and starts them; ended by force after the test, should they still run."""
+def started(prepared, hold_at):
+    """Makes jobs that hold at a step, and starts them; ended by force after the test, should they still run."""
     made = []
 
-    def start(*parallel, dropout=False):
+    def start(*parallel, hold, dropout=False):
         job = make_job(*(with_dropout(prepared) if dropout else prepared), "run", layout(*parallel))
         made.append(job)
+        hold_at(job, hold)
         launch.start(job)
         return job
 
@@ -115,8 +116,10 @@ def processes(job):
 
 
 @pytest.mark.slow
-def test_two_processes_stop_at_one_step_survive_the_loss_of_a_rank_and_learn_the_same(started, uninterrupted):
-    job = started(2, dropout=True)
+def test_two_processes_stop_at_one_step_survive_the_loss_of_a_rank_and_learn_the_same(
+    started, uninterrupted, hold_at
+):
+    job = started(2, hold=6, dropout=True)
     wait_for_step(job, 5)
     control.request(job, "stop")
     assert ended(job).state == "stopped"
@@ -126,6 +129,7 @@ def test_two_processes_stop_at_one_step_survive_the_loss_of_a_rank_and_learn_the
     assert "step 1/" not in (job / "log.rank1.txt").read_text()
     assert stopped_at < STEPS
 
+    hold_at(job, stopped_at + 13)
     control.resume(job)
     wait_for_step(job, stopped_at + 12)
     ranks = processes(job)
@@ -134,8 +138,9 @@ def test_two_processes_stop_at_one_step_survive_the_loss_of_a_rank_and_learn_the
     assert (found.state, found.cause) == ("failed", "killed"), found.reason
     assert found.reason.startswith("Rank 1 fell first.")
     everybody = [process for them in ranks.values() for process in them]
-    assert not psutil.wait_procs(everybody, timeout=5)[1]
+    assert not psutil.wait_procs(everybody, timeout=60)[1]
 
+    (job / "hold").unlink()
     control.resume(job)
     assert ended(job).state == "finished", (job / "log.txt").read_text()
     assert curve(job) == uninterrupted
@@ -149,7 +154,7 @@ def test_two_machines_share_one_job_learn_what_one_process_does_and_fall_togethe
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    job = started(2, 2, "127.0.0.1", port)
+    job = started(2, 2, "127.0.0.1", port, hold=13)
     there = join(job, 1)
     wait_for_step(job, 12)
     here, other = status.read(job), status.read(there)
@@ -163,7 +168,7 @@ def test_two_machines_share_one_job_learn_what_one_process_does_and_fall_togethe
     assert found.reason.startswith("Rank 1 fell first."), found.reason
     assert snapshot(job).as_dict()["machines"]["1"]["state"] == "failed"
     everybody = [process for them in ranks.values() for process in them]
-    assert not psutil.wait_procs(everybody, timeout=5)[1]
+    assert not psutil.wait_procs(everybody, timeout=60)[1]
 
     assert last_complete(job, 2) and not list(there.glob("checkpoint-*"))
     assert not (there / "trainer_log.jsonl").exists()
