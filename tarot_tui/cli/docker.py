@@ -17,18 +17,16 @@ def arguments(parser: ArgumentParser) -> None:
     init = _verb(verbs, "init", _("write Dockerfiles and a compose file into the project"))
     init.add_argument(
         "--cuda",
-        default=None,
         metavar="BUILD",
         help=_("PyTorch's build, such as cu128 (default: what this machine's driver runs)"),
     )
-    init.add_argument("--replace", action="store_true", default=False, help=_("write them anew"))
+    init.add_argument("--replace", action="store_true", help=_("write them anew"))
     _verb(verbs, "check", _("whether containers can train here, and see the GPUs"))
 
 
 def _verb(verbs: argparse._SubParsersAction, name: str, what: str) -> ArgumentParser:  # type: ignore[type-arg]
-    # SUPPRESS: an option given before the inner verb must not be reset by its default after it.
-    parser = verbs.add_parser(name, help=what, description=what, argument_default=argparse.SUPPRESS)
-    common(parser)
+    parser = verbs.add_parser(name, help=what, description=what)
+    common(parser, inner=True)
     return parser
 
 

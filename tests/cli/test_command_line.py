@@ -63,7 +63,9 @@ def test_common_options_may_stand_before_the_verb(tmp_path, capsys):
     assert capsys.readouterr().out.strip() == "[]"
 
 
-@pytest.mark.parametrize("verb", ["data", "engines", "models", "ollama", "queue", "recipe", "release"])
+@pytest.mark.parametrize(
+    "verb", ["data", "docker", "engines", "models", "ollama", "queue", "recipe", "release"]
+)
 def test_what_is_not_said_to_an_inner_verb_has_a_value(verb):
     parser = argparse.ArgumentParser()
     common(parser)
