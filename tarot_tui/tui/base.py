@@ -17,7 +17,7 @@ from tarot_tui.locale import _, language, speak
 from tarot_tui.project import cache_dir
 from tarot_tui.text import one_line
 from tarot_tui.tui import first_frame, keymap, keys, memory, theme
-from tarot_tui.tui.driver import BackgroundFound, driver_class, redraw
+from tarot_tui.tui.driver import BackgroundFound, SlimDriver, driver_class, redraw
 
 #: Seconds after which the start is surely over.
 _STARTED = 2.0
@@ -140,6 +140,13 @@ class TarotApp(App[ReturnType]):
         """Show these colours at once, and the next time."""
         self.theme = name
         personal.remember("theme", name)
+
+    def use_plain_characters(self, plain: bool) -> None:
+        """Draw lines and signs with characters that are one cell wide in every terminal, now and the next time."""
+        personal.remember("ambiguous", "wide" if plain else "narrow")
+        if isinstance(self._driver, SlimDriver):
+            self._driver.use_narrow_characters(plain)
+            self.action_redraw()
 
     def use_language(self, code: str) -> None:
         """Speak this language at once, and the next time."""

@@ -7,8 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tarot_tui.glossary import WORDS
-from tarot_tui.locale import LANGUAGES, _
-from tarot_tui.tui import theme
+from tarot_tui.locale import LANGUAGES, N_, _
+from tarot_tui.tui import keys, theme
 from tarot_tui.tui.screens.pick import Entry
 
 if TYPE_CHECKING:
@@ -21,17 +21,17 @@ RUNS = 20
 
 
 def everything(app: TarotApp) -> list[Entry]:
-    """The keys of the screen, then the steps, the runs, the themes and the languages; each value is a call."""
-    return [*of_screen(app.screen), *steps(app), *runs(app), *themes(app), *languages(app)]
+    """The keys of the screen, then steps, runs, themes, languages and kinds of lines; each value is a call."""
+    return [*of_screen(app.screen), *steps(app), *runs(app), *themes(app), *languages(app), *characters(app)]
 
 
 def of_screen(screen: Screen) -> Iterator[Entry]:
-    """What the keys of this screen do."""
-    for key in getattr(screen, "key_table", ()):
-        if key.action and "{key}" not in key.action and not key.action.startswith("app.command_palette"):
-            yield Entry(
-                _(key.label), partial(screen.run_action, key.action), _(key.help), key.now(screen.app.keymap)
-            )
+    """What the keys of this screen do, and those of what has the focus."""
+    for key, widget in keys.at_hand(screen).items():
+        if not key.id or key.action == "app.command_palette" or not widget.check_action(key.verb, ()):
+            continue
+        act = partial(widget.run_action, key.action)
+        yield Entry(_(key.label), act, _(key.help), key.now(screen.app.keymap))
 
 
 def steps(app: TarotApp) -> Iterator[Entry]:
@@ -87,6 +87,13 @@ def languages(app: TarotApp) -> Iterator[Entry]:
             _("Speak it, now and from now on."),
             "•" if code == language() else "",
         )
+
+
+def characters(app: TarotApp) -> Iterator[Entry]:
+    """What lines are drawn with, for terminals that cannot be asked (behind tmux, say)."""
+    for name, plain in ((N_("Lines: drawn"), False), (N_("Lines: of plain characters"), True)):
+        note = _("Plain, if your terminal draws lines and signs twice as wide, so that the rest shifts.")
+        yield Entry(_(name), partial(app.use_plain_characters, plain), note)
 
 
 def words() -> Iterator[Entry]:

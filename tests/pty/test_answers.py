@@ -150,3 +150,7 @@ def test_nothing_shifts_where_lines_and_signs_are_drawn_over_two_cells(tmp_path,
     left, right = (at for at, cell in enumerate(rows[top]) if cell == "+")
     assert bottom - top > 8 and "Commands" in "".join(rows[top])
     assert {(rows[y][left], rows[y][right]) for y in range(top + 1, bottom)} == {("|", "|")}, one.screen()
+    one.type("lines drawn")  # whoever wants them all the same
+    one.press("\r")
+    one.wait_for("·")
+    assert personal.recall("ambiguous") == "narrow"

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from textual import events
-from textual.binding import Binding
 from textual.message import Message
 
 from tarot_tui.jobs.snapshot import Snapshot
+from tarot_tui.tui.keys import LIST, bindings
 from tarot_tui.tui.spans import Runs
 from tarot_tui.tui.table_lines import columns, heading, here, row
 from tarot_tui.tui.widgets.lines import Lines
@@ -19,14 +19,8 @@ class RunTable(Lines, can_focus=True):
     """Shows the runs it is given; the one under the cursor stays under it when others come or go."""
 
     PREFIX = "runs"
-    BINDINGS = [
-        Binding("up,k", "move(-1)", show=False),
-        Binding("down,j", "move(1)", show=False),
-        Binding("pageup,ctrl+u", "page(-1)", show=False),
-        Binding("pagedown,ctrl+d", "page(1)", show=False),
-        Binding("home", "move(-1000000)", show=False),
-        Binding("end,G", "move(1000000)", show=False),
-    ]
+    KEYS = LIST
+    BINDINGS = bindings(LIST)
     COMPONENT_CLASSES = {
         *(f"runs--{role}" for role in ("head", "label", "good", "doubt", "bad", "bar", "track", "mark")),
         *(f"runs--{role}-here" for role in ("", "label", "good", "doubt", "bad", "bar", "track", "mark")),
@@ -107,6 +101,14 @@ class RunTable(Lines, can_focus=True):
     def action_page(self, pages: int) -> None:
         """Move the cursor by as many rows as are shown."""
         self._go(self._at + pages * max(self.size.height - 2, 1))
+
+    def action_first(self) -> None:
+        """Go to the first run."""
+        self._go(0)
+
+    def action_last(self) -> None:
+        """Go to the last run."""
+        self._go(len(self._runs) - 1)
 
     def toggle_mark(self) -> None:
         """Mark the run under the cursor, or take the mark away, and go on to the next."""
