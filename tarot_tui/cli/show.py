@@ -133,9 +133,16 @@ def _answers(found: dict[str, Any]) -> list[str]:
         said = {name: one.get(name) or {} for name in ("base", "tuned")}
         lines += [
             f"  {one_line(str(one['messages'][-1]['content']), 200)}",
-            "    " + _("expected") + f": {one_line(str(one.get('expected')), 200)}",
-            "    " + _("base") + f": {one_line(str(said['base'].get('text', '–')), 200)}",
-            "    " + _("tuned") + f": {one_line(str(said['tuned'].get('text', '–')), 200)}",
+            "    "
+            + _("{name}: {words}").format(name=_("expected"), words=one_line(str(one.get("expected")), 200)),
+            "    "
+            + _("{name}: {words}").format(
+                name=_("base"), words=one_line(str(said["base"].get("text", "–")), 200)
+            ),
+            "    "
+            + _("{name}: {words}").format(
+                name=_("tuned"), words=one_line(str(said["tuned"].get("text", "–")), 200)
+            ),
         ]
     return [*lines, f"  {one_line(str(found['left_out']), 300)}"] if found.get("left_out") else lines
 

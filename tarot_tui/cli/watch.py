@@ -105,13 +105,13 @@ def _lines(folder: Path) -> list[str]:
     from tarot_tui.jobs.log import last_lines
     from tarot_tui.jobs.look import log_of
     from tarot_tui.jobs.snapshot import snapshot
-    from tarot_tui.jobs.status import named
+    from tarot_tui.jobs.status import named, with_unit
 
     one = snapshot(folder)
     status = one.status
     width = shutil.get_terminal_size().columns
     lines = [f"{one.name}  {named(status)}" + (f"  {status.reason}" if status.reason else "")]
-    progress = [done(status) if status.unit == "bytes" else f"{done(status)} {status.unit}", status.what]
+    progress = [with_unit(done(status), status.unit), status.what]
     if one.eta_seconds is not None:
         progress.append(_("{time} left").format(time=duration(one.eta_seconds)))
     if status.step is not None or status.what:

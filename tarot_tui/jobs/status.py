@@ -86,6 +86,17 @@ def named(found: Status) -> str:
     }[found.state]
 
 
+def with_unit(number: str, unit: str) -> str:
+    """``number`` and what it counts (:attr:`Status.unit`), in the reader's language; of an unknown unit, the number."""
+    words = {
+        "steps": _("{number} steps"),
+        "rows": _("{number} rows"),
+        "pieces": _("{number} pieces"),
+        "tensors": _("{number} tensors"),
+    }
+    return words.get(unit, "{number}").format(number=number)
+
+
 def read(folder: Path) -> Status:
     """The job's status. Never raises: a missing file is ``queued``, a damaged one ``lost``.
 

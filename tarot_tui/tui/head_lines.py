@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from tarot_tui.jobs.status import Status, named
+from tarot_tui.jobs.status import Status, named, with_unit
 from tarot_tui.locale import _
 from tarot_tui.text import duration, one_line, size
 from tarot_tui.tui.spans import Runs, bar, cut, fit, spread, width_of
@@ -38,7 +38,7 @@ def counted(found: Status) -> str:
         return _("{done} of {all}").format(done=size(found.step), all=size(found.total))
     if found.unit == "steps":
         return _("step {done} of {all}").format(done=f"{found.step:,}", all=f"{found.total:,}")
-    return _("{done} of {all} {unit}").format(done=f"{found.step:,}", all=f"{found.total:,}", unit=found.unit)
+    return _("{done} of {all}").format(done=f"{found.step:,}", all=with_unit(f"{found.total:,}", found.unit))
 
 
 def times(found: Status, elapsed: float | None, eta: float | None, now: float) -> list[Runs]:
