@@ -106,6 +106,11 @@ class CellDiff:
         """Whether the terminal may not show the whole picture yet."""
         return bool(self._dirty) and not self._drawing
 
+    @property
+    def drawing(self) -> bool:
+        """Whether the app is in the middle of a frame, of which nothing is to be sent."""
+        return self._drawing
+
     def forget(self) -> None:
         """Trust nothing about what the terminal shows: the whole picture will be sent."""
         for row in self._shown:

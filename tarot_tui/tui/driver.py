@@ -103,7 +103,8 @@ class SlimDriver(LinuxDriver):
                 self._diff.resize(*size)
                 self._synced = time.monotonic()
             self._diff.feed(data)
-        if self._outlet:
+        # Woken in the middle of a frame it could only wait for the app that draws, and hold it up.
+        if self._outlet and not self._diff.drawing:
             self._outlet.wake()
 
     def _take(self, limit: int | None) -> str:
