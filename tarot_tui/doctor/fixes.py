@@ -34,15 +34,15 @@ def pip_install(*arguments: str) -> str:
             arguments if any("tarot-tui" in word for word in arguments) else ("tarot-tui[all]", *arguments)
         )
         return f"{new_environment()} && {shlex.join(['pip', 'install', *wanted])}"
-    return shlex.join([*_pip(), "install", *arguments])
+    return shlex.join([*_install(), *arguments])
 
 
-def _pip() -> list[str]:
+def _install() -> list[str]:
     ours = Path(sys.executable).parent
     on_path = shutil.which("pip")
     if on_path and os.path.samefile(Path(on_path).parent, ours):
-        return ["pip"]
+        return ["pip", "install"]
     if find_spec("pip") is None and shutil.which("uv"):
         # Environments made by uv have no pip.
-        return ["uv", "pip", "--python", sys.executable]
-    return [sys.executable, "-m", "pip"]
+        return ["uv", "pip", "install", "--python", sys.executable]
+    return [sys.executable, "-m", "pip", "install"]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import http.server
 import json
 import shlex
+import sys
 import threading
 from contextlib import contextmanager
 from importlib import metadata
 
 import pytest
 
-from tarot_tui.doctor import bitsandbytes_check, fixes, hub, machine, nvidia, packages, torch_checks
+from tarot_tui.doctor import bitsandbytes_check, fixes, hub, machine, mend, nvidia, packages, torch_checks
 from tarot_tui.doctor.memory import Memory, memory
 from tarot_tui.doctor.nvidia import Gpu, Nvidia
 from tarot_tui.doctor.torch_checks import Build, build_finding, wheel
@@ -98,6 +99,21 @@ def test_missing_and_old_packages_are_found(monkeypatch):
 def test_a_fix_reaches_this_python_whatever_the_path_says(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert shlex.split(fixes.pip_install("peft"))[1:] == ["-m", "pip", "install", "peft"]
+
+
+def test_an_environment_without_pip_is_mended_by_uv(monkeypatch):
+    monkeypatch.setattr(fixes, "find_spec", lambda name: None)
+    monkeypatch.setattr(fixes.shutil, "which", lambda name: {"uv": "/usr/bin/uv"}.get(name))
+    words = shlex.split(fixes.pip_install("peft"))
+    assert words == ["uv", "pip", "install", "--python", sys.executable, "peft"]
+    assert mend.runnable(shlex.join(words)) == tuple(words)
+
+
+def test_8_bit_products_are_judged():
+    assert bitsandbytes_check.judge_8("0.48", "cuda", 0.007).severity == "ok"
+    for wrong in (0.3, float("nan")):
+        finding = bitsandbytes_check.judge_8("0.48", "cuda", wrong)
+        assert (finding.id, finding.severity) == ("bitsandbytes.int8.broken", "warning")
 
 
 def test_a_system_python_is_left_alone(monkeypatch):
