@@ -13,6 +13,7 @@ from tarot_tui.plain import ask
 from tarot_tui.plain.ask import tell
 from tarot_tui.plain.wizard import do
 from tarot_tui.project import Project
+from tarot_tui.text import one_line
 from tarot_tui.tui import commands, spread, steps
 from tarot_tui.tui.machine import checked
 from tarot_tui.tui.spread import Spread
@@ -64,24 +65,34 @@ def _ask_where(project: Project, recipe: str) -> None:
     """On which GPUs, or on how many processes, where there is a choice; remembered as the screens do."""
     if not spread.matters(project, recipe):
         return
+    before = spread.chosen(project)
+    if spread.slurm_here() and ask.yes(_("Give it to Slurm (sbatch)?"), offered=before.slurm):
+        partition = ask.text(_("Which partition? Empty: the usual one."), before.partition, _partition)
+        gpus = int(ask.text(_("How many GPUs, a process on each?"), str(before.processes), _few))
+        spread.choose(project, Spread((), gpus, True, partition))
+        return
     tell(_("Looking for GPUs…"))
-    before, taken = spread.chosen(project), claimed(project)
-    found = checked({"gpus": readings()})
-    gpus: list[str] = []
+    found, taken = checked({"gpus": readings()}), claimed(project)
+    picked: list[str] = []
     if found:
         options = [(_("the idlest, whichever they are when it starts"), "")]
         for gpu in found:
             said = ", ".join((spread.room_on(gpu), spread.who_is_on(gpu, taken), gpu.name))
             options.append((f"GPU {gpu.index}: {said}", gpu.index))
         picked = ask.several(_("Which GPUs, with commas between?"), options, before.gpus or [""])
-        gpus = [gpu.index for gpu in found if gpu.index in picked and "" not in picked]
-    processes = 1 if gpus else int(ask.text(_("How many processes?"), str(before.processes), _few))
-    spread.choose(project, Spread(tuple(gpus), processes))
+    named = () if "" in picked else tuple(gpu.index for gpu in found if gpu.index in picked)
+    processes = 1 if named else int(ask.text(_("How many processes?"), str(before.processes), _few))
+    spread.choose(project, Spread(named, processes))
 
 
 def _few(answer: str) -> None:
     if not (answer.isdecimal() and 1 <= int(answer) <= spread.MOST):
         raise BadInput(_("Answer with a number from 1 to {count}.").format(count=spread.MOST))
+
+
+def _partition(answer: str) -> None:
+    if not spread.is_partition(answer):
+        raise BadInput(_("{name} is no name of a partition.").format(name=one_line(answer, 40)))
 
 
 def _while_it_runs(project: Project, run: Path) -> bool:

@@ -161,7 +161,7 @@ class TarotApp(App[ReturnType]):
 
         for screen in self.screen_stack:
             if isinstance(screen, Translated):
-                await screen.in_new_language()
+                screen.call_later(screen.in_new_language)  # in its own turn, so that no message meets it half made
 
     def _fatal_error(self) -> None:
         """End after a fault of ours with one sentence; the traceback goes into a file.

@@ -1,4 +1,4 @@
-"""On which GPUs, and on how many processes, the wizard's next training runs. No Textual here.
+"""On which GPUs, on how many processes, or through Slurm: where the wizard's next training runs. No Textual here.
 
 Remembered in the project together with the machine: on another one there are other GPUs.
 """
@@ -6,7 +6,8 @@ Remembered in the project together with the machine: on another one there are ot
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+import shutil
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +27,22 @@ _NAMED = 2
 
 @dataclass(frozen=True)
 class Spread:
-    """gpus: their numbers, as nvidia-smi has them; empty for the idlest. processes: how many, where no GPUs are named."""
+    """gpus: their numbers, as nvidia-smi has them; empty for the idlest. processes: how many, where no GPUs are named.
+
+    slurm: through sbatch, with a GPU for each process. partition: where it waits; empty for the cluster's default.
+    """
 
     gpus: tuple[str, ...] = ()
     processes: int = 1
+    slurm: bool = False
+    partition: str = ""
 
     @property
     def words(self) -> list[str]:
         """The options of ``tarot-tui train`` that say so; none for what it does by itself."""
+        if self.slurm:
+            waits = ["--partition", self.partition] if self.partition else []
+            return ["--slurm", *waits, "--gpus", str(self.processes)]
         if self.gpus:
             return ["--gpu-ids", ",".join(self.gpus)]
         return ["--num-processes", str(self.processes)] if self.processes > 1 else []
@@ -46,15 +55,18 @@ def chosen(project: Project) -> Spread:
         return Spread()
     gpus, processes = kept.get("gpus"), kept.get("processes")
     named = gpus if isinstance(gpus, list) else []
+    slurm, partition = kept.get("slurm") is True and slurm_here(), str(kept.get("partition") or "")
     return Spread(
         tuple(str(name) for name in named if re.fullmatch(r"\d{1,3}", str(name))),
         processes if isinstance(processes, int) and 1 <= processes <= MOST else 1,
+        slurm,
+        partition if slurm and is_partition(partition) else "",
     )
 
 
 def choose(project: Project, spread: Spread) -> None:
     """Remember it."""
-    kept = {"machine": steps.this_machine(), "gpus": list(spread.gpus), "processes": spread.processes}
+    kept = {"machine": steps.this_machine(), **asdict(spread), "gpus": list(spread.gpus)}
     project.remember(_KEY, kept)
 
 
@@ -64,8 +76,8 @@ def words(project: Project) -> list[str]:
 
 
 def matters(project: Project, recipe: str) -> bool:
-    """Whether there is something to choose: several GPUs, or a recipe that shares its model out among processes."""
-    if gpus_here() > 1 or chosen(project) != Spread():
+    """Whether there is something to choose: several GPUs, Slurm, or a recipe that shares its model out."""
+    if gpus_here() > 1 or slurm_here() or chosen(project) != Spread():
         return True
     from tarot_tui.training.recipe import load
 
@@ -74,6 +86,16 @@ def matters(project: Project, recipe: str) -> bool:
     except TarotError:
         return False  # said by its plan
     return bool(found.fsdp or found.deepspeed)
+
+
+def slurm_here() -> bool:
+    """Whether jobs can be given to Slurm from this machine."""
+    return shutil.which("sbatch") is not None
+
+
+def is_partition(name: str) -> bool:
+    """Whether Slurm can have partitions of this name (several with commas between)."""
+    return re.fullmatch(r"(\w[\w.,-]{0,100})?", name) is not None
 
 
 def gpus_here(devices: Path = Path("/dev")) -> int:

@@ -95,8 +95,9 @@ def answers(monkeypatch):
 
 @pytest.fixture
 def done(monkeypatch):
-    """The commands that the walk would run; each succeeds."""
+    """The commands that the walk would run; each succeeds. Slurm is not here."""
     commands = []
+    monkeypatch.setattr(spread, "slurm_here", lambda: False)
     for module in (plain_train, plain_parameters):
         monkeypatch.setattr(module, "do", lambda _project, argv: commands.append(argv) or 0)
     return commands
@@ -128,6 +129,14 @@ def test_gpus_are_asked_for_where_there_are_several_and_remembered(
     answers("", "1", "17", "2", "n")
     plain_train.walk(built)
     assert done[-1] == ["train", "here", "--num-processes", "2", "--dry-run"]
+
+
+def test_slurm_is_asked_for_where_there_is_one(built, monkeypatch, answers, done):
+    settled(built)
+    monkeypatch.setattr(spread, "slurm_here", lambda: True)
+    answers("start", "y", "a b", "long", "99", "4", "n")
+    assert plain_train.walk(built) is False
+    assert done == [["train", "here", "--slurm", "--partition", "long", "--gpus", "4", "--dry-run"]]
 
 
 def test_the_engine_is_asked_for_where_there_is_another(built, monkeypatch, answers, done):

@@ -19,6 +19,15 @@ from tarot_tui.tui.widgets.plan_view import PlanView
 from tarot_tui.tui.widgets.shell_line import ShellLine
 
 
+ASK_THE_MACHINE = spread.slurm_here
+
+
+@pytest.fixture(autouse=True)
+def no_slurm(monkeypatch):
+    """Whatever this machine has."""
+    monkeypatch.setattr(spread, "slurm_here", lambda: False)
+
+
 @pytest.fixture
 def settled(project):
     """A project in the Train step, with a recipe that is settled."""
@@ -114,6 +123,39 @@ async def test_a_recipe_that_shares_its_model_out_is_asked_for_its_processes(
         await pilot.press("enter")
         await pilot.pause()
         assert planned[-1][-3:] == ["--num-processes", "2", "--dry-run"]
+
+
+@pytest.fixture
+def sbatch(tmp_path, monkeypatch):
+    """A machine that gives jobs to Slurm."""
+    program = tmp_path / "bin/sbatch"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(spread, "slurm_here", ASK_THE_MACHINE)
+    monkeypatch.setenv("PATH", str(program.parent))
+
+
+async def test_where_there_is_slurm_a_run_can_be_given_to_it(settled, planned, sbatch, until):
+    app = WizardApp(settled)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        await pilot.press("c", "right", "tab", "right")
+        await until(pilot, "--slurm --gpus 2")
+        await pilot.press("tab", *"a b", "enter")
+        await until(pilot, "a b is no name of a partition")
+        assert isinstance(app.screen, GpusScreen)
+        await pilot.press("backspace", "backspace", "enter")
+        await pilot.pause()
+        assert planned[-1][-6:] == ["--slurm", "--partition", "a", "--gpus", "2", "--dry-run"]
+    assert spread.chosen(settled) == Spread((), 2, True, "a")
+
+
+def test_slurm_is_forgotten_where_it_is_not(project, sbatch, monkeypatch):
+    spread.choose(project, Spread((), 2, True, "-x"))
+    assert spread.words(project) == ["--slurm", "--gpus", "2"]
+    monkeypatch.setenv("PATH", "")
+    assert spread.words(project) == ["--num-processes", "2"]
 
 
 def test_what_was_chosen_holds_for_this_machine_only_and_a_damaged_note_for_none(project, tmp_path):

@@ -109,7 +109,7 @@ async def test_what_lies_over_a_step_changes_too_and_then_the_step(built, until,
         (lambda app: MachineScreen(app.project), "This machine", "這台機器"),
         (lambda app: ModelsScreen(app.project), "Base models", "基礎模型"),
         (lambda app: LoginScreen(app.project), "Hugging Face account", "帳號"),
-        (lambda app: GpusScreen(app.project, ["train"]), "GPUs that train", "訓練"),
+        (lambda app: GpusScreen(app.project, ["train"]), "Processes", "行程"),
         (lambda app: CheckScreen(app.project, "cards"), "Check of cards", "檢查"),
     ],
 )  # fmt: skip

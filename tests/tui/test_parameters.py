@@ -122,3 +122,17 @@ def test_every_parameter_is_in_one_section_and_every_effect_is_of_a_parameter():
     names = [field.name for section in sections() for field in section.fields]
     assert names == list(recipe.Recipe.model_fields)
     assert set(_EFFECTS) <= set(names)
+
+
+async def test_every_key_of_a_recipe_can_be_found_and_explained_in_the_form(here, no_plan, text_of):
+    app = WizardApp(here)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        form = app.screen.query_one(RecipeForm)
+        assert sorted(row.field.name for row in form.rows()) == sorted(
+            field.name for field in recipe.fields()
+        )
+        assert all(len(row.help.splitlines()) > 1 for row in form.rows())
+        await pilot.press("slash", *"on_oom")
+        await pilot.pause()
+        assert "< checkpointing >" in text_of(app) and "lora_rank" not in text_of(app)

@@ -1,24 +1,26 @@
-"""Which GPUs train: a list to tick, with what is free on each and who computes there; or only how many processes."""
+"""Where a training runs: GPUs to tick, with what is free on each and who is there; how many processes; or Slurm."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from rich.cells import set_cell_size
 from textual.app import ComposeResult
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Label, OptionList, Static
+from textual.widget import Widget
+from textual.widgets import Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
 from tarot_tui.jobs import gpus as claims
 from tarot_tui.jobs.sampler import Sampler
 from tarot_tui.locale import N_, _
 from tarot_tui.project import Project
+from tarot_tui.text import one_line
 from tarot_tui.tui import spread
 from tarot_tui.tui.keys import TICK, Key, bindings, table
 from tarot_tui.tui.machine import Gpu, checked
@@ -64,9 +66,8 @@ class GpusScreen(LookScreen):
     BINDINGS = bindings(_KEYS)
     DEFAULT_CSS = """
     GpusScreen GpuList { height: auto; max-height: 1fr; border: none; padding: 0 1; }
-    GpusScreen .row { height: 1; margin: 1 1; }
-    GpusScreen .row Label { width: auto; padding-right: 1; }
-    GpusScreen #processes { width: 8; }
+    GpusScreen #rows { height: auto; margin: 1 1; }
+    GpusScreen #partition { max-width: 40; }
     """
 
     class Sampled(Message):
@@ -91,15 +92,28 @@ class GpusScreen(LookScreen):
 
     def compose(self) -> ComposeResult:
         """The list, the number, what happens, and how to do the same from the shell."""
-        yield Caption(_("GPUs that train"))
+        yield Caption(_("Where it trains"))
         yield GpuList(compact=True, markup=False)
-        numbers = [(str(count), count) for count in range(1, spread.MOST + 1)]
-        yield Horizontal(
-            Label(_("Processes")), Choice(numbers, self._before.processes, id="processes"), classes="row"
-        )
+        yield Vertical(*self._rows(), id="rows")
         yield Static(_("Looking for GPUs…"), id="notice", markup=False)
         yield ShellLine(self.project.root)
         yield KeyLine(self.KEYS)
+
+    def _rows(self) -> Iterable[Widget]:
+        """How many processes; where there is Slurm, whether it gets the run, and in which partition."""
+        numbers = [(str(count), count) for count in range(1, spread.MOST + 1)]
+        processes = Choice(numbers, self._before.processes, id="processes")
+        yield Horizontal(Label(_("Processes"), classes="label"), processes, classes="row")
+        if spread.slurm_here():
+            ways = [(_("on this machine"), False), (_("through Slurm, by sbatch"), True)]
+            yield Horizontal(
+                Label(_("Runs"), classes="label"), Choice(ways, self._before.slurm, id="slurm"), classes="row"
+            )
+            partition = Input(
+                self._before.partition, id="partition", compact=True, placeholder=_("the usual one")
+            )
+            partition.cursor_blink = False
+            yield Horizontal(Label(_("Partition"), classes="label"), partition, classes="row", id="waits")
 
     def on_mount(self) -> None:
         """Begin to read."""
@@ -110,9 +124,12 @@ class GpusScreen(LookScreen):
 
     async def in_new_language(self) -> None:
         """Say it in the new language; what was chosen stays."""
-        processes = self.spread.processes
+        chosen = self.spread
         await super().in_new_language()
-        self.query_one("#processes", Choice).choose(processes)
+        self.query_one("#processes", Choice).choose(chosen.processes)
+        for choice in self.query("#slurm").results(Choice):
+            choice.choose(chosen.slurm)
+            self.query_one("#partition", Input).value = chosen.partition
         self.query_one(GpuList).display = False
         self._lines = []
         self._list()
@@ -141,7 +158,10 @@ class GpusScreen(LookScreen):
     @property
     def spread(self) -> Spread:
         """What is chosen on the screen."""
-        return Spread(tuple(self._ticked), self.query_one("#processes", Choice).value or 1)
+        processes = self.query_one("#processes", Choice).value or 1
+        slurm = any(choice.value for choice in self.query("#slurm").results(Choice))
+        partition = self.query_one("#partition", Input).value.strip() if slurm else ""
+        return Spread(() if slurm else tuple(self._ticked), processes, slurm, partition)
 
     def _list(self) -> None:
         lines = [self._line(gpu) for gpu in self._gpus]
@@ -152,8 +172,8 @@ class GpusScreen(LookScreen):
             listed.clear_options()
             listed.add_options([Option(Content(line)) for line in lines])
             listed.highlighted = 0 if lines else None
-            listed.display = bool(lines)
-            if lines:
+            listed.display = bool(lines) and not self.spread.slurm
+            if listed.display:
                 listed.focus()
                 self._tell()
         else:
@@ -173,8 +193,18 @@ class GpusScreen(LookScreen):
         """Say what the choice means."""
         chosen = self.spread
         self.query_one("#processes").disabled = bool(chosen.gpus)
+        self.query_one(GpuList).display = bool(self._gpus) and not chosen.slurm
+        for row in self.query("#waits"):
+            row.display = chosen.slurm
         self.query_one(ShellLine).show([*self._argv, *chosen.words])
-        if chosen.gpus:
+        if not spread.is_partition(chosen.partition):
+            self.fail(_("{name} is no name of a partition.").format(name=one_line(chosen.partition, 40)))
+        elif chosen.slurm:
+            said = _(
+                "Slurm starts it with {count} GPUs, a process on each; it resumes by itself when requeued."
+            )
+            self.say(said.format(count=chosen.processes))
+        elif chosen.gpus:
             said = _("One process on each of these GPUs: {gpus}. A step sees the same samples.")
             self.say(said.format(gpus=", ".join(chosen.gpus)))
         elif self._gpus:
@@ -198,8 +228,17 @@ class GpusScreen(LookScreen):
         self._tell()
 
     def on_choice_changed(self) -> None:
-        """Another number of processes."""
+        """Another number of processes, or another way."""
         self._tell()
+
+    def on_input_changed(self) -> None:
+        """Another partition."""
+        self._tell()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter in the field takes all of it."""
+        event.stop()
+        self.action_take()
 
     def action_none(self) -> None:
         """Take every tick away."""
@@ -209,6 +248,8 @@ class GpusScreen(LookScreen):
 
     def action_take(self) -> None:
         """Keep it and go back."""
+        if not spread.is_partition(self.spread.partition):
+            return  # said already
         changed = self.spread != self._before
         if changed:
             spread.choose(self.project, self.spread)

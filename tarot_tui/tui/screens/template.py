@@ -90,8 +90,6 @@ class TemplateScreen(LookScreen):
 
     def on_text_area_changed(self) -> None:
         """Show what the text makes now."""
-        if not self.query(Caption):
-            return  # it is just being composed anew
         self.query_one(Caption).show([("bad", _("not saved"))] if self._changed else [])
         self.query_one(RequestPreview).preview(
             self.project, self._sources, self.project.relative(self.path), self.query_one(TextArea).text

@@ -25,7 +25,7 @@ _OWN: tuple[Key, ...] = table(
     "train",
     Key("s", "s", "stop", N_("stop"), N_("Stop the run after it has saved a checkpoint; asks first.")),
     Key("r", "r", "resume", N_("resume"), N_("Go on with a run that was stopped, failed or got lost.")),
-    Key("c", "c", "gpus", N_("GPUs"), N_("Choose the GPUs, or the number of processes, of the next run.")),
+    Key("c", "c", "gpus", N_("where"), N_("Choose where the next run computes: GPUs, processes, Slurm.")),
     Key("a", "a", "again", N_("train again"), N_("Prepare another run with the recipe as it is now.")),
     Key("l", "l", "bigger_log", N_("log bigger"), N_("Give the log the whole pane, or take it back.")),
 )  # fmt: skip
@@ -49,7 +49,7 @@ class TrainScreen(StepScreen, RunKeys):
 
     def buttons(self) -> Iterable[Button]:
         """Where to run, stopping a run, and a second run of the same recipe."""
-        yield Button(_("GPUs (c)"), id="gpus", compact=True)
+        yield Button(_("Where (c)"), id="gpus", compact=True)
         yield Button(_("Stop (s)"), id="stop", compact=True)
         yield Button(_("Train again (a)"), id="again", compact=True)
 
@@ -164,7 +164,7 @@ class TrainScreen(StepScreen, RunKeys):
             self.offer(_("Resume"), self.action_resume)
         else:
             self.show_command(["watch", folder.name])
-            self.say(_("It goes on without this screen: q leaves, and 'tarot-tui' finds it again."))
+            self.say(_("q leaves it running; 'tarot-tui' finds it again."))
             self.offer(_("Training…"), None)
 
     def _show_before(self, before: bool) -> None:
