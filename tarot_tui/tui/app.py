@@ -17,7 +17,7 @@ from tarot_tui.tui.ending import run_and_leave
 class WizardApp(TarotApp[None]):
     """One screen per step, each made when it is first visited and kept while the app runs."""
 
-    CSS_PATH = "app.tcss"
+    CSS_PATH = ["app.tcss", "steps.tcss"]
     TITLE = "tarot-tui"
 
     def __init__(self, project: Project | None, folder: Path | None = None) -> None:
@@ -38,7 +38,7 @@ class WizardApp(TarotApp[None]):
     def _welcome(self) -> None:
         from tarot_tui.tui.screens.welcome import WelcomeScreen
 
-        screen = WelcomeScreen(_free_folder(self._folder))
+        screen = self.fitted(WelcomeScreen(_free_folder(self._folder)))
         (self.switch_screen if len(self.screen_stack) > 1 else self.push_screen)(screen)
 
     def open(self, project: Project) -> None:
@@ -50,7 +50,7 @@ class WizardApp(TarotApp[None]):
         """Show that step and remember it."""
         self.project.remember("step", step)
         if not self.is_screen_installed(step):
-            screen = _screen(step, self.project)
+            screen = self.fitted(_screen(step, self.project))
             screen.inherited = self._keepsakes.pop(step, None)
             self.install_screen(screen, step)
         # Below the first screen lies Textual's own blank one, which cannot be switched away from.

@@ -6,9 +6,11 @@ import os
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.text import Text
 from textual.app import App, ReturnType
+from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import OptionList
 
@@ -128,13 +130,20 @@ class TarotApp(App[ReturnType]):
         from tarot_tui.tui.screens.runs import RunsScreen
 
         if getattr(self, "project", None):
-            self.push_screen(RunsScreen(self.project))
+            self.push_screen(self.fitted(RunsScreen(self.project)))
 
     def watch_run(self, folder: Path) -> None:
         """Look at one run, over the screen that is there."""
         from tarot_tui.tui.screens.watch import WatchScreen
 
-        self.push_screen(WatchScreen(self.project, folder))
+        self.push_screen(self.fitted(WatchScreen(self.project, folder)))
+
+    def fitted(self, screen: Screen[Any]) -> Screen[Any]:
+        """``screen`` with the classes of the terminal's size, so that it is not styled and laid out anew for them."""
+        width, height = self.size
+        for length, points in ((width, self.HORIZONTAL_BREAKPOINTS), (height, self.VERTICAL_BREAKPOINTS)):
+            screen.add_class(max(point for point in points if point[0] <= length)[1], update=False)
+        return screen
 
     def use_theme(self, name: str) -> None:
         """Show these colours at once, and the next time."""

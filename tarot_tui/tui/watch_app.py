@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from textual.app import App
 
@@ -13,8 +13,9 @@ from tarot_tui.project import FILE, Project
 from tarot_tui.text import one_line
 from tarot_tui.tui.base import TarotApp
 from tarot_tui.tui.ending import run_and_leave
-from tarot_tui.tui.screens.watch import WatchScreen
-from tarot_tui.tui.widgets.run_view import RunView
+
+if TYPE_CHECKING:
+    from tarot_tui.tui.widgets.run_view import RunView
 
 
 class WatchApp(TarotApp[None]):
@@ -33,7 +34,7 @@ class WatchApp(TarotApp[None]):
     def on_mount(self) -> None:
         """Open the screen."""
         if self.folder:
-            self.push_screen(WatchScreen(self.project, self.folder))
+            self.watch_run(self.folder)
         else:
             self.action_list_runs()
 

@@ -36,7 +36,7 @@ def hub(monkeypatch, tmp_path, tiny_llama):
 class Opens(TarotApp[None]):
     """Opens one screen and remembers how it was left."""
 
-    CSS_PATH = "../../tarot_tui/tui/app.tcss"
+    CSS_PATH = ["../../tarot_tui/tui/app.tcss", "../../tarot_tui/tui/steps.tcss"]
 
     def __init__(self, screen) -> None:
         super().__init__()

@@ -184,7 +184,7 @@ class EnvironmentScreen(StepScreen):
     def _show_job(self, folder: Path | None) -> None:
         view = self._view()
         if folder and view is None:
-            self.query_one("#body").mount(RunView(folder))
+            self.query_one("#body").mount(RunView(folder, kind=""))
         elif folder and view:
             view.show(folder)
         elif view:

@@ -30,7 +30,7 @@ class JobStepScreen(StepScreen):
         """Give the body to the job."""
         view = self.view()
         if view is None:
-            self.query_one("#body").mount(RunView(folder))
+            self.query_one("#body").mount(RunView(folder, kind=""))
         elif view.folder != folder:
             view.show(folder)
         self.part("job")

@@ -48,7 +48,7 @@ class WatchScreen(Translated, RunKeys):
 
     def compose(self) -> ComposeResult:
         """The view, and the keys."""
-        yield RunView(self.folder, compared=self._compared)
+        yield RunView(self.folder, compared=self._compared, size=self.app.size - (0, 1))
         yield KeyLine(KEYS)
 
     def action_stop(self) -> None:

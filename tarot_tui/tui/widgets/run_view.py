@@ -12,6 +12,7 @@ from typing import Any
 from textual.app import ComposeResult
 from textual.containers import Container, Vertical
 from textual.events import Resize
+from textual.geometry import Size
 from textual.message import Message
 
 from tarot_tui.errors import TarotError
@@ -93,9 +94,22 @@ class RunView(Container):
             super().__init__()
             self.sample = sample
 
-    def __init__(self, folder: Path, *, id: str | None = None, compared: Iterable[Path] = ()) -> None:
-        """``compared``: other runs whose curves are laid over this one's."""
-        super().__init__(id=id, classes="-no-loss")
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        id: str | None = None,
+        compared: Iterable[Path] = (),
+        kind: str = "train",
+        size: Size | None = None,
+    ) -> None:
+        """``compared``: other runs whose curves are laid over this one's.
+
+        kind, size: what the job is and the cells that there will be, as far as known. Styling and laying out are most
+        of what the view costs at first, and are done again wherever a class changes.
+        """
+        super().__init__(id=id)
+        self.update_classes({"-no-loss": kind != "train"} | (_classes(size) if size else {}), update=False)
         self.folder = folder
         self.compared = list(compared)
         self.status: Status | None = None
@@ -241,9 +255,7 @@ class RunView(Container):
 
     def on_resize(self, event: Resize) -> None:
         """Side by side where there is room, without empty lines where there is little."""
-        self.set_class(event.size.width >= WIDE, "-wide")
-        self.set_class(event.size.height < _LOW, "-low")
-        self.set_class(event.size.height < _TINY, "-tiny")
+        self.update_classes(_classes(event.size))
         self.query_one(RunHead).compact = event.size.height < _TINY
 
     def action_bigger_log(self) -> None:
@@ -369,3 +381,8 @@ class RunView(Container):
             self._watcher.wake()
 
         self.run_worker(told(), exclusive=True, group="run-verb")
+
+
+def _classes(size: Size) -> dict[str, bool]:
+    width, height = size
+    return {"-wide": width >= WIDE, "-low": height < _LOW, "-tiny": height < _TINY}
