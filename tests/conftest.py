@@ -10,12 +10,24 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # Threads that wait by spinning take the machine from every other test's processes.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from tarot_tui.locale import set_language
 from tarot_tui.project import Project, create
+
+# An example may take as long as it does on a busy machine, and the same ones are tried each time; others are with
+# --hypothesis-profile=search. What a fixture gives is a place that each example writes anew.
+for _profile, _same in (("steady", True), ("search", False)):
+    settings.register_profile(
+        _profile,
+        deadline=None,
+        derandomize=_same,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    )
+settings.load_profile("steady")
 
 
 @pytest.fixture(autouse=True)

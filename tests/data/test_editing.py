@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tarot_tui.data import dataset, editing, registry
@@ -80,7 +80,7 @@ def test_one_part_can_be_set_alone(project):
     assert editing.with_values(CHAT, chat, {"assistant": "z"})["conversations"][1]["value"] == "z"
 
 
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 40))
 def test_a_preview_searches_what_samples_are_now(project, registered, changed):
     registered(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tarot_tui.data import samples
 from tarot_tui.errors import BadInput
 
-FILES = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FILES = settings(max_examples=60)
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=30)
 FLAT = st.lists(st.fixed_dictionaries({"instruction": TEXT, "output": TEXT}), max_size=6)
 

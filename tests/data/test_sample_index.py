@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tarot_tui.data import sample_index, samples
 from tarot_tui.data.sample_index import SampleIndex
 from tarot_tui.errors import BadInput
 
-FILES = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FILES = settings(max_examples=80)
 TEXT = st.text(st.characters(exclude_categories=("Cs",)) | st.sampled_from('{}[]"\\,\n'), max_size=20)
 SAMPLES = st.lists(
     st.fixed_dictionaries({"instruction": TEXT, "history": st.lists(TEXT, max_size=2)}), max_size=6

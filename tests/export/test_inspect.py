@@ -7,7 +7,7 @@ import json
 import struct
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tarot_tui.cli import main
@@ -124,7 +124,7 @@ def test_a_trap_is_one_sentence(tmp_path, data):
         inspect(path)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200)
 @given(st.data())
 def test_no_damage_is_more_than_a_finding_or_a_sentence(make, data):
     path = make()

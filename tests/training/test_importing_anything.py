@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tarot_tui.training import recipe as recipes
@@ -21,7 +21,7 @@ _KEYS = st.sampled_from(
 )
 
 
-@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=80)
 @given(st.dictionaries(_KEYS, _ANY, max_size=6), st.booleans())
 def test_whatever_stands_in_it_there_is_a_sound_recipe_or_a_reason(project, values, board):
     args = {"dataset": "a", "model_name_or_path": "o/m"} | values

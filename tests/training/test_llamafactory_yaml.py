@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tarot_tui.cli import main
@@ -65,7 +65,7 @@ def _shared() -> st.SearchStrategy[dict]:
     )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=60)
 @given(_shared())
 @example(
     {"dataset": ["no"], "model_name_or_path": "o/m", "bf16": False, "fp16": False, "learning_rate": 1e-5}

@@ -72,13 +72,13 @@ STYLES = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(PAIRS, STYLES)
 def test_what_chat_windows_put_around_and_into_json_is_read_as_it_was_meant(pairs, style):
     assert read(style.list(pairs)).pairs == pairs
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(PAIRS, STYLES)
 def test_typographic_quotes_are_read_as_meant_or_refused(pairs, style):
     spoilt = Style(**{**style.__dict__, "curly": True}).list(pairs)
@@ -89,7 +89,7 @@ def test_typographic_quotes_are_read_as_meant_or_refused(pairs, style):
         assert read(spoilt).pairs == pairs
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(PAIRS, STYLES, st.data())
 def test_a_reply_that_is_cut_off_loses_its_last_samples_only_or_is_refused(pairs, style, data):
     whole = style.list(pairs)
@@ -102,7 +102,7 @@ def test_a_reply_that_is_cut_off_loses_its_last_samples_only_or_is_refused(pairs
     assert found.cut or style.one_a_line or len(found.pairs) == len(pairs)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.text(st.sampled_from('a“”"\\,:{}[]\n` 1-.eutrfalsn'), max_size=40))
 def test_no_text_at_all_makes_the_reader_fall_over(text):
     try:
