@@ -167,7 +167,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._error(Status(404, f"The model `{body['model']}` does not exist"))
         turn = self.fake.next()
         if self.fake.hold and len(self.fake.requests) > self.fake.free:
-            self.fake.hold.wait(30)
+            self.fake.hold.wait(120)
         if self.fake.dead:
             self._hang_up()
         elif isinstance(turn, Status):

@@ -33,7 +33,7 @@ per_row: 2
 max_tokens: 300
 """
 #: Waits short enough for a test.
-QUICK = Limits(timeout=10, backoff=0.02, concurrency=2)
+QUICK = Limits(timeout=60, backoff=0.02, concurrency=2)
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ class Jobs:
         folder = self.start(request, **options)
         return folder, self.ended(folder)
 
-    def ended(self, folder: Path, seconds: float = 30) -> status.Status:
+    def ended(self, folder: Path, seconds: float = 120) -> status.Status:
         """Wait until nothing of the job is alive."""
         wait_until(lambda: not status.read(folder).alive, seconds)
         return status.read(folder)
@@ -124,7 +124,7 @@ class Jobs:
                         os.kill(who.pid, signal.SIGKILL)
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
     """Wait for ``condition``; fails when it does not come true."""
     deadline = time.monotonic() + seconds
     while not condition():
