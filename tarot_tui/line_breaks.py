@@ -28,13 +28,19 @@ def pieces(text: str) -> Iterator[tuple[int, int, str]]:
     return ((match.start(), match.end(), match[0]) for match in found)
 
 
-def broken(text: str, width: int) -> list[str]:
-    """``text`` on lines of at most ``width`` cells where its pieces allow that."""
+def _cells(text: str) -> int:
+    if text.isascii():
+        return len(text)  # and a help in English goes without Rich
     from rich.cells import cell_len
 
+    return cell_len(text)
+
+
+def broken(text: str, width: int) -> list[str]:
+    """``text`` on lines of at most ``width`` cells where its pieces allow that."""
     lines = [""]
     for _begin, _end, piece in pieces(text):
-        if lines[-1] and cell_len(lines[-1] + piece.rstrip(_SPACE)) > width:
+        if lines[-1] and _cells(lines[-1] + piece.rstrip(_SPACE)) > width:
             lines.append("")
         lines[-1] += piece
     return [line.rstrip(_SPACE) for line in lines]

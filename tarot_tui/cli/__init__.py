@@ -118,7 +118,7 @@ def _dispatch(argv: list[str]) -> int:
         description=_(
             "From a folder of office documents to your own chat model. Without a verb: the wizard."
         ),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Verbs,
         epilog=_("verbs:")
         + "\n"
         + "\n".join(f"  {verb:<8} {_(what)}" for verb, what in VERBS.items())
@@ -164,8 +164,27 @@ def common(parser: argparse.ArgumentParser, *, inner: bool = False) -> None:
     group.add_argument("-q", "--quiet", action="store_true", help=_("print results only"), **kept)
 
 
+class _Help(argparse.HelpFormatter):
+    """Help on lines that are measured in cells and may end between Chinese characters."""
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        from tarot_tui.line_breaks import broken
+
+        return broken(" ".join(text.split()), width)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return "\n".join(indent + line for line in self._split_lines(text, width))
+
+
+class _Verbs(argparse.RawDescriptionHelpFormatter, _Help):
+    """The same around a text that has its own lines."""
+
+
 class _Parser(argparse.ArgumentParser):
     """argparse that answers a wrong request in our one sentence, and in the reader's language."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{"formatter_class": _Help} | options)
 
     def error(self, message: str) -> None:  # type: ignore[override]
         self.exit(

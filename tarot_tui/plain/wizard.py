@@ -68,8 +68,12 @@ def _chosen(project: Project) -> str:
     for step in steps.STEPS:
         mark = marks[step.id]
         state = _("done") if mark.done else _("to do")
-        note = f", {mark.note}" if mark.note else ""
-        options.append((f"{_(step.title)} ({state}{note}): {_(step.purpose)}", step.id))
+        said = _("{title} ({state}): {purpose}").format(
+            title=_(step.title),
+            state=_(", ").join(filter(None, (state, mark.note))),
+            purpose=_(step.purpose),
+        )
+        options.append((said, step.id))
     while True:
         try:
             return ask.choose(_("Which step?"), options, steps.left_at(project))
