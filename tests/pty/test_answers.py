@@ -69,17 +69,15 @@ def typed(tmp_path, terminal):
 
 
 @pytest.mark.parametrize(
-    "answer", [says(LIGHT, after=1.2), says(LIGHT, apart=0.3, pieces=3)], ids=["late", "in pieces"]
+    "answer", [says(LIGHT, after=0.9), says(LIGHT, apart=0.3, pieces=3)], ids=["late", "in pieces"]
 )
 def test_a_light_background_gets_the_light_theme_and_the_next_start_begins_with_it(typed, answer):
     one = typed(answer)
     one.wait_for("it is there")
-    time.sleep(1.3)  # keys come before an answer or behind it, but not within
-    one.type("abc")
-    one.wait_for("typed: 'abc'")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 20  # keys come before an answer or behind it, but not within
     while personal.recall("background") != "light" and time.monotonic() < deadline:
         time.sleep(0.05)
+    one.type("abc")
     one.type("d")
     assert "typed: 'abcd' in parchment" in one.wait_for("typed: 'abcd'")
     one.press("\r")
@@ -95,7 +93,7 @@ def test_a_light_background_gets_the_light_theme_and_the_next_start_begins_with_
 def test_any_other_answer_changes_nothing_and_is_no_key(typed, said):
     one = typed(says(said, after=0.2) if said else None)
     one.wait_for("it is there")
-    time.sleep(0.5)
+    time.sleep(0.4)
     one.type("xyz")
     assert "typed: 'xyz' in night" in one.wait_for("typed: 'xyz'")
 

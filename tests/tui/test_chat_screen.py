@@ -6,9 +6,9 @@ import json
 
 import pytest
 from fakes.ollama import FakeOllama
+from fakes.releases import empty_release
 from textual.widgets import Button, Input, TextArea
 
-from tarot_tui.export.release import write_release
 from tarot_tui.tui.app import WizardApp
 from tarot_tui.tui.screens.chat_settings import ChatSettings
 from tarot_tui.tui.widgets.choice import Choice
@@ -26,23 +26,7 @@ def fake(monkeypatch):
 def chatting(project, fake):
     """A project with the releases ``base`` and ``tarot``, both also in Ollama, and the Chat step open."""
     for name, system in (("base", ""), ("tarot", "Be brief.")):
-        folder = project.models / name
-        folder.mkdir()
-        (folder / "m.gguf").write_bytes(b"GGUF")
-        facts = {
-            "ggufs": {"q8_0": {"file": "m.gguf"}},
-            "template": {"template": None},
-            "system": system,
-            "stops": [],
-            "parameters": {},
-            "base": {"name": "tiny"},
-            "run": "",
-            "findings": [],
-            "merged": False,
-            "license": "",
-            "conversations": [],
-        }
-        write_release(folder, facts)
+        empty_release(project, name, system=system)
         fake.add(f"{name}:latest", system=system)
     project.remember("step", "chat")
     return project

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pyte
 import pytest
+from fakes.ollama import FakeOllama
+from fakes.releases import empty_release
 
 from tarot_tui.project import create
 from tarot_tui.tui.celldiff import CellDiff
@@ -13,6 +15,19 @@ from tarot_tui.tui.celldiff import CellDiff
 APP = Path(__file__).with_name("recorded_app.py")
 SIZES = [(80, 24), (160, 50)]
 ESCAPE, PALETTE, PAGE_UP = "\x1b", "\x10", "\x1b[5~"
+
+
+def press(terminal, key):
+    """A key or bytes; a pair is another size of the window, and of several pieces each is read before the next comes."""
+    match key:
+        case (int(width), int(height)):
+            terminal.resize(width, height)
+        case [*pieces]:
+            for piece in pieces:
+                terminal.send(piece)
+                terminal.read(0.04)
+        case _:
+            terminal.send(key)
 
 
 @pytest.fixture
@@ -27,14 +42,19 @@ def compared(tmp_path, open_terminal, cells_of):
         terminal.wait_for(first, 40)
         terminal.read(0.3)
         for key in keys:
-            terminal.send(key)
+            press(terminal, key)
             terminal.read(0.15)
         terminal.read(0.5)
-        writes = [json.loads(line)[2] for line in recording.read_text("utf-8").splitlines()]
+        writes = [json.loads(line) for line in recording.read_text("utf-8").splitlines()]
         stock, slim = pyte.Screen(width, height), pyte.Screen(width, height)
         stock_stream, slim_stream = pyte.ByteStream(stock), pyte.ByteStream(slim)
         diff, frames, sent = CellDiff(width, height), 0, 0
-        for data in writes:
+        for columns, rows, data in writes:
+            if diff.size != (columns, rows):
+                diff.resize(columns, rows)
+                for screen in (stock, slim):
+                    screen.resize(rows, columns)
+                    screen.reset()  # what a terminal makes of what it showed is its own affair
             squeezed = diff.squeeze(data)
             stock_stream.feed(terminal.clean(data.encode()))
             slim_stream.feed(terminal.clean(squeezed.encode()))
@@ -45,7 +65,7 @@ def compared(tmp_path, open_terminal, cells_of):
         # And what really went through the pseudo-terminal, coalesced as it may have been, ended in the same picture.
         assert cells_of(terminal.screen) == cells_of(stock)
         assert frames > 3  # fewer than keys where the machine is busy
-        return sum(map(len, writes)), sent
+        return sum(len(data) for *_size, data in writes), sent
 
     return compare
 
@@ -72,3 +92,37 @@ def test_the_live_view_of_a_run_and_its_log(make_job, compared, size):
     keys += ["l", "v", "v", "v", "m", "m", "i", "+", "-", "?", ESCAPE]
     stock, slim = compared(job.folder, "第 399 步", keys, *size)
     assert slim < stock / 2
+
+
+def composed(text):
+    """As an input method sends it over a slow line: every character in two pieces."""
+    halves = [[one.encode()[:1], one.encode()[1:]] for one in text]
+    return [piece for pair in halves for piece in pair]
+
+
+def test_a_conversation_in_chinese_and_a_window_of_one_cell(project, compared, monkeypatch):
+    with FakeOllama() as server:
+        monkeypatch.setenv("OLLAMA_HOST", server.host)
+        server.answer = [
+            "愚者🃏代表",
+            "新的開始、",
+            "冒險與「純真」。\n\n",
+            "聖杯騎士帶著 é ẹ́ 邀請而來；" * 9,
+            "🎴 END",
+        ]
+        empty_release(project, "tarot", system="你是塔羅師。")
+        server.add("tarot:latest", system="你是塔羅師。")
+        project.remember("step", "chat")
+        first = [composed("愚者是意思"), "\x7f", "\x7f", composed("？"), "\x1b[D", composed("牌"), "\r"]
+        others = ["\x1b[200~聖杯騎士呢\x1b[201~", "\r", PAGE_UP, "\x0f", "\x0f"]
+        sizes = [(1, 1), (7, 2), (160, 50), (31, 90)]
+        stock, slim = compared(
+            project.root, "answers from", [*first, *others, *sizes, composed("再見")], 100, 30
+        )
+        said = [message["content"] for message in asked_last(server)]
+        assert said[-1] == "聖杯騎士呢" and "愚者是牌？" in said
+    assert slim < stock / 2
+
+
+def asked_last(server):
+    return [body for _method, path, body in server.requests if path == "/api/chat"][-1]["messages"]
