@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
 from textual.widget import Widget
@@ -23,7 +23,9 @@ from tarot_tui.tui.screens.step import StepScreen
 from tarot_tui.tui.steps import this_machine
 from tarot_tui.tui.widgets.confirm import Confirm
 from tarot_tui.tui.widgets.finding_list import FindingList
-from tarot_tui.tui.widgets.run_view import RunView
+
+if TYPE_CHECKING:
+    from tarot_tui.tui.widgets.run_view import RunView
 
 
 class EnvironmentScreen(StepScreen):
@@ -184,6 +186,8 @@ class EnvironmentScreen(StepScreen):
     def _show_job(self, folder: Path | None) -> None:
         view = self._view()
         if folder and view is None:
+            from tarot_tui.tui.widgets.run_view import RunView
+
             self.query_one("#body").mount(RunView(folder, kind=""))
         elif folder and view:
             view.show(folder)
@@ -192,7 +196,7 @@ class EnvironmentScreen(StepScreen):
         self.query_one(FindingList).display = folder is None
 
     def _view(self) -> RunView | None:
-        found = self.query(RunView)
+        found = self.query("RunView")
         return found.first() if found else None
 
 

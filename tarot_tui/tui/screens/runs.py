@@ -11,7 +11,6 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from tarot_tui.errors import TarotError
-from tarot_tui.jobs import control
 from tarot_tui.jobs.listing import ALIVE, ORDER_NAMES, ORDERS, chosen
 from tarot_tui.jobs.remove import folder_size, remove
 from tarot_tui.jobs.snapshot import Snapshot
@@ -22,7 +21,6 @@ from tarot_tui.tui.background import in_daemon
 from tarot_tui.tui.keys import Key, bindings, table
 from tarot_tui.tui.runs_reader import RunsReader
 from tarot_tui.tui.translated import Translated
-from tarot_tui.tui.verbs import resume
 from tarot_tui.tui.widgets.caption import Caption
 from tarot_tui.tui.widgets.confirm import Confirm
 from tarot_tui.tui.widgets.key_line import KeyLine
@@ -239,12 +237,14 @@ class RunsScreen(Translated, Screen[None]):
             return
         question = _("Stop {names}?").format(names=_names(alive))
         effect = _("A checkpoint is saved first; r then goes on exactly where it stopped.")
-        self._ask(
-            question, effect, _("Save and stop"), lambda one: control.request(one.folder, "stop"), alive
-        )
+        from tarot_tui.jobs.control import request
+
+        self._ask(question, effect, _("Save and stop"), lambda one: request(one.folder, "stop"), alive)
 
     def action_resume(self) -> None:
         """Go on with the chosen runs."""
+        from tarot_tui.tui.verbs import resume
+
         self.run_worker(self._do(lambda one: resume(one.folder), self._table.chosen))
 
     async def action_remove(self) -> None:
