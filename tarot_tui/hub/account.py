@@ -58,12 +58,19 @@ def save(token: str) -> Account:
 
 def login_with_browser() -> Account:
     """Let huggingface_hub show an address and a code, and wait until they are confirmed in some browser."""
-    from huggingface_hub import _login
+    from huggingface_hub import _login, errors
 
     if not hasattr(_login, "_device_code_login"):
         raise BadInput(_("This huggingface_hub has no login by browser: paste a token, or update it."))
-    with _in_our_words():
-        _login._device_code_login()
+    try:
+        with _in_our_words():
+            _login._device_code_login()
+    except errors.DeviceCodeError as error:
+        raise TarotError(
+            _("The login by browser failed: {reason}. Try again, or paste a token.").format(
+                reason=one_line(str(error), 160).rstrip(".")
+            )
+        ) from None
     found = account()
     if found is None:
         raise TarotError(_("The login was not completed."))

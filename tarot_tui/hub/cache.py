@@ -71,6 +71,12 @@ def _of_the_hub() -> list[Cached]:
     from huggingface_hub import constants, scan_cache_dir
     from huggingface_hub.errors import CacheNotFound
 
+    if Path(constants.HF_HUB_CACHE).is_file():
+        raise BadInput(
+            _("{path} is a file where the hub's cache should be: look at HF_HUB_CACHE and HF_HOME.").format(
+                path=constants.HF_HUB_CACHE
+            )
+        )
     try:
         repos = scan_cache_dir(constants.HF_HUB_CACHE).repos
     except CacheNotFound:

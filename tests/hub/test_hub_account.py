@@ -37,6 +37,11 @@ def test_a_token_that_the_hub_declines_is_not_kept(hub, say, tmp_path):
     assert not (tmp_path / "hf/token").exists()
 
 
+def test_a_login_by_browser_that_fails_is_one_sentence(hub, say):
+    code, _out, err = say("login", "--browser")  # the fake knows no such door
+    assert code == 1 and "login by browser failed" in err and err.count("\n") == 1
+
+
 def test_logging_out_removes_it_and_names_what_is_left(hub, say, tmp_path, monkeypatch):
     say("login", given=TOKEN)
     assert say("login", "--logout")[0] == 0 and not (tmp_path / "hf/token").exists()

@@ -123,3 +123,10 @@ def test_a_model_comes_from_modelscope_when_told_to(hub, project, say, tiny_llam
     assert (listed["name"], listed["whole"]) == (NAME, True) and listed["size"] >= found["size"] > 0
     assert say("models", "rm", NAME, "--yes")[0] == 0
     assert json.loads(say("models", "list", "--json")[1]) == []
+
+
+def test_a_cache_that_is_a_file_is_one_sentence(hub, say, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "file"))
+    code, _out, err = say("models", "list")
+    assert code == 2 and "look at HF_HUB_CACHE" in err and err.count("\n") == 1
