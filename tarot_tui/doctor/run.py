@@ -23,8 +23,8 @@ from tarot_tui.text import one_line, plain
 
 OnFinding = Callable[[Finding], None]
 
-#: Seconds that a process may take to be gone when it is as good as gone.
-_GOING = 2.0
+#: Seconds that a process may take to be gone when it is as good as gone, also on a busy machine.
+_GOING = 5.0
 
 
 def run(
@@ -73,7 +73,9 @@ def _findings(children: list[_Child]) -> Iterator[Finding]:
             for child in [key.data for key in keys]:
                 if child in ready:
                     yield from child.read()
-                late = not child.ended and time.monotonic() >= child.deadline
+                # Whoever has answered in time is heard, however late we come to listen.
+                limit = child.deadline + (_GOING if child in ready else 0.0)
+                late = not child.ended and time.monotonic() >= limit
                 if child.ended or late:
                     selector.unregister(child.stdout)
                     yield from child.end(late)
