@@ -129,5 +129,5 @@ def test_a_probe_ends_with_whoever_asked_for_it(cards, tiny_recipe):
         children = psutil.Process(process.pid).children(recursive=True)
         process.kill()
     assert children
-    gone, alive = psutil.wait_procs(children, timeout=20)
+    gone, alive = psutil.wait_procs(children, timeout=60)
     assert len(gone) == len(children) and not alive
