@@ -89,9 +89,11 @@ class Replies:
                 data = escaped[answer.end() :]
         self._escaped = False
         data = _OSC.sub(self._read, kept + data)
+        expected = not self.complete.is_set() and now - self._asked < _EXPECTED
+        data = _BROKEN.sub(self._unless_last if expected else b"", data)
         if not self.complete.is_set():
-            data = _CURSOR.sub(self._read, _BROKEN.sub(self._unless_last, data), count=1)
-        if not self.complete.is_set() and now - self._asked < _EXPECTED and (begun := _BEGUN.search(data)):
+            data = _CURSOR.sub(self._read, data, count=1)
+        if expected and not self.complete.is_set() and (begun := _BEGUN.search(data)):
             self._kept, data = begun[0], data[: begun.start()]
             self._kept_since = self._kept_since if kept and self._kept.startswith(kept) else now
         return data

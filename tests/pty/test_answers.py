@@ -44,7 +44,7 @@ def says(said, after=0.0, apart=0.0, pieces=1):
             parts = [said[at : at + size] for at in range(0, len(said), size)]
             yield from ((after + number * apart, part) for number, part in enumerate(parts))
         if b"\x1b[6n" in data:
-            yield after + pieces * apart, b"\x1b[%d;%dR" % (screen.cursor.y + 1, screen.cursor.x + 1)
+            yield after + pieces * apart + 0.05, b"\x1b[%d;%dR" % (screen.cursor.y + 1, screen.cursor.x + 1)
 
     return answer
 

@@ -79,6 +79,11 @@ def test_a_silent_terminal_delays_an_escape_by_a_moment_and_only_at_the_start(as
     assert asked.take(b"\x1b", 60.0) == b"\x1b"
 
 
+def test_half_an_answer_behind_the_last_is_thrown_away(asked):
+    assert asked.take(NARROW, 0.1) == b"" and asked.take(b"\x1b]11;rgb:12", 0.2) == b""
+    assert asked.take(b"\x1b]", 0.3) == b"\x1b]"  # alt and a bracket, by now
+
+
 def test_an_answer_that_comes_after_minutes_is_still_none_of_the_keys(asked):
     assert asked.take(LIGHT + NARROW, 600.0) == b"" and asked.light
 
