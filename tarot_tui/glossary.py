@@ -42,7 +42,7 @@ WORDS: tuple[Word, ...] = (
     Word("full fine-tuning", N_("Every weight is trained, not a small adapter. It needs several times the memory, and gives a whole model."), ("full", "finetuning_type")),
     Word("GGUF", N_("One file that holds a whole model for Ollama and llama.cpp: weights, tokenizer and chat template.")),
     Word("gradient accumulation", N_("Several small batches count as one large one: less memory for the same effect, and more time."), ("gradient_accumulation_steps",)),
-    Word("gradient checkpointing", N_("Saves memory by computing a part of the work twice. Trainings take about a third longer."), ("gradient_checkpointing",)),
+    Word("gradient checkpointing", N_("Saves memory by computing a part of the work twice. Trainings take about a fifth longer."), ("gradient_checkpointing",)),
     Word("gradient norm", N_("How hard a step pulls at the weights. Sudden high values mean that training has become unstable."), ("grad_norm", "max_grad_norm")),
     Word("instruct model", N_("A model that was taught to answer, not just to go on with a text. Train these unless you have very many samples."), ("instruct", "chat model")),
     Word("KL divergence", N_("How far the answers of two models are from each other, as a number: 0 means the same. Used to prove that a converted model says what the trained one says."), ("KL", "KLD")),

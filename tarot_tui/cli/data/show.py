@@ -179,5 +179,8 @@ def _about(found: Summary) -> list[str]:
 
 
 def _lines(sample: dict[str, str]) -> list[str]:
-    turns = [f"{_('earlier')}: {question}\n→ {answer}" for question, answer in sample.get("history", ())]
+    turns = [
+        _("{name}: {words}").format(name=_("earlier"), words=f"{question}\n→ {answer}")
+        for question, answer in sample.get("history", ())
+    ]
     return turns + [f"{key}: {sample[key]}" for key in _FIELDS if sample.get(key)]

@@ -37,7 +37,8 @@ def run(args: Namespace) -> int:
         say(args, _("No datasets yet: 'tarot-tui data build' makes one."))
     for one in found:
         reasons = f" ({'; '.join(one.why)})" if one.why else ""
-        say(args, f"{one_line(one.name)}: {_(_STATES[one.state])}{reasons}")
+        state = _("{name}: {words}").format(name=one_line(one.name), words=_(_STATES[one.state]))
+        say(args, state + reasons)
         if one.state == "stale" and one.command:
             say(args, "      " + _("fix: {fix}").format(fix=one.command))
     return 0

@@ -36,7 +36,7 @@ _KEYS: tuple[Key, ...] = table(
     Key("right,n,space", "← →", "step(1)", N_("page"), N_("Show the next sample, or the one before."), name="next_sample"),
     Key("left,p", "←", "step(-1)", N_("before"), N_("Show the sample before."), quiet=True, name="sample_before"),
     Key("g", "g", "ask('go')", N_("go to"), N_("Go to the sample of a number."), name="go_to"),
-    Key("slash", "/", "ask('find')", N_("search"), N_("Go to the next sample that says something."), name="find"),
+    Key("slash", "/", "ask('find')", N_("search"), N_("Go to the next sample that holds the words you type."), name="find"),
     Key("d", "d", "drop", N_("drop"), N_("Leave the sample out of training, or take it in again.")),
     Key("e", "e", "edit", N_("edit"), N_("Edit the sample in your editor; the file itself stays as it is.")),
     Key("u", "u", "undo", N_("undo"), N_("Take the latest change back.")),
