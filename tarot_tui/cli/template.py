@@ -40,9 +40,14 @@ def run(args: Namespace) -> int:
     as it was trained), reason, findings. Exit code 3 where there is no exact template; the reason says why.
     """
     from tarot_tui.export.template import template_of
+    from tarot_tui.export.tokenizer_files import is_one
 
-    if not args.model.is_dir():
-        raise BadInput(_("{folder} is no folder of a model.").format(folder=args.model))
+    if not args.model.is_dir() or not any(is_one(path.name) for path in args.model.iterdir()):
+        raise BadInput(
+            _(
+                "{folder} is no folder of a model or a tokenizer: name the one with tokenizer.json in it."
+            ).format(folder=args.model)
+        )
     report = template_of(args.model)
     if args.json:
         found = [finding.as_dict() for finding in report.findings]

@@ -130,12 +130,12 @@ def _release(project: Project | None, name: str) -> Release | None:
 def _unknown(project: Project | None, name: str) -> str:
     from tarot_tui.export.release import releases
 
-    known = releases(project) if project else []
-    there = (
-        _("this project has {names}").format(names=", ".join(known))
-        if known
-        else _("this project has none yet")
-    )
+    if project is None:
+        there = _("there is no project here")
+    elif known := releases(project):
+        there = _("this project has {names}").format(names=", ".join(known))
+    else:
+        there = _("this project has none yet")
     return _(
         "There is no model '{name}': {there}, and Ollama holds none of that name or does not run."
     ).format(name=one_line(name, 60), there=there)

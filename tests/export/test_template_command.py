@@ -37,5 +37,12 @@ def test_a_refusal_has_its_reason_and_exit_code_3(tmp_path, capsys):
 
 
 def test_a_model_that_cannot_chat_is_refused(tmp_path, capsys):
+    (tmp_path / "tokenizer.json").write_text("{}")
     assert main(["template", str(tmp_path)]) == 3
     assert "no chat template" in capsys.readouterr().err
+
+
+def test_a_folder_of_something_else_is_not_called_a_model(tmp_path, capsys):
+    (tmp_path / "cat.jpg").touch()
+    assert main(["template", str(tmp_path)]) == 2
+    assert "tokenizer.json" in capsys.readouterr().err

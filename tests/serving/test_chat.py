@@ -173,3 +173,9 @@ def test_what_a_too_long_conversation_is_told_to_set_can_be_set():
     assert option("num-ctx").parse("8192") == 8192
     with pytest.raises(BadInput, match="from 64 up"):
         option("num_ctx").parse("0")
+
+
+def test_without_a_project_nothing_is_said_of_its_models(monkeypatch):
+    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")
+    with pytest.raises(BadInput, match="there is no project here"):
+        open_chat(None, "tarot")
