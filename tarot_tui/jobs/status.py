@@ -219,14 +219,15 @@ def _unsupervised(status: Status) -> Status:
 def _left_behind(status: Status, result: dict[str, Any]) -> Status:
     """The end of a job whose supervisor did not live to see it: what the worker said last, or ``lost``."""
     outcome = result.get("outcome")
-    if outcome in ("finished", "stopped"):
+    if outcome in ("finished", "stopped", "failed"):
         reason = (
-            one_line(str(result.get("reason") or ""), 400)
-            if outcome == "finished"
-            else _("It saved its work and stopped: resume goes on from there.")
+            _("It saved its work and stopped: resume goes on from there.")
+            if outcome == "stopped"
+            else one_line(str(result.get("reason") or ""), 600)
         )
+        cause = "exit_code" if outcome == "failed" else ""
         ended = _number(result.get("time"))
-        return dataclasses.replace(status, state=outcome, cause="", reason=reason, ended=ended)
+        return dataclasses.replace(status, state=outcome, cause=cause, reason=reason, ended=ended)
     reason = (
         _("The machine was restarted while it ran: resume it.")
         if rebooted_since(status.supervisor)

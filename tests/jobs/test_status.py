@@ -113,3 +113,6 @@ def test_a_result_written_after_the_supervisor_died_counts(stored, tmp_path):
     (tmp_path / files.RESULT).write_text('{"outcome": "finished", "time": 5}')
     found = stored(Status(state="running", supervisor=gone, worker=gone, heartbeat=time.time()))
     assert (found.state, found.ended) == ("finished", 5)
+    (tmp_path / files.RESULT).write_text('{"outcome": "failed", "time": 5, "reason": "The disk is full."}')
+    found = stored(Status(state="running", supervisor=gone, worker=gone, heartbeat=time.time()))
+    assert (found.state, found.reason) == ("failed", "The disk is full.")
