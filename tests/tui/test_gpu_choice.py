@@ -140,7 +140,7 @@ async def test_where_there_is_slurm_a_run_can_be_given_to_it(settled, planned, s
     app = WizardApp(settled)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
-        await pilot.press("c", "right", "tab", "right")
+        await pilot.press("c", "right", "down", "right")
         await until(pilot, "--slurm --gpus 2")
         await pilot.press("tab", *"a b", "enter")
         await until(pilot, "a b is no name of a partition")

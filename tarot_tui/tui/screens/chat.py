@@ -151,9 +151,7 @@ class ChatScreen(StepScreen):
         labels = [_("model")] if alone else ["A", "B"] if self.settings.blind else self._speakers.names
         for label, column in zip(labels, self._columns(), strict=False):
             column.label = label
-        self.say(
-            self._result or _("{name} answers from {where}.").format(name=self.release, where=ready.label)
-        )
+        self.say(self._result or _("It answers from {where}.").format(where=ready.label))
         self._result = ""
         self._show_system()
         self.offer(_("Ask"), self._ask)

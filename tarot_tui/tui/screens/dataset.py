@@ -309,11 +309,11 @@ class DatasetScreen(StepScreen):
         self._part("report")
         count = report.get("samples")
         self.say(_("{name}: {count} samples.").format(name=name, count=count), "ok")
-        lines = [
-            f"{one_line(str(file.get('path')), 60)}: {file.get('samples')}"
-            for file in report.get("files") or []
-        ]
-        self.query_one("#report", Static).update(Content("\n".join(lines)))
+        lines = [Content.styled(_("Samples of each document"), "bold $primary")]
+        for file in report.get("files") or []:
+            path = str(file.get("path")).removeprefix("sources/")
+            lines.append(Content(f"{file.get('samples'):>6,}  {one_line(path, 60)}"))
+        self.query_one("#report", Static).update(Content("\n").join(lines))
         self.query_one(FindingList).show([Finding(**found) for found in report.get("findings", [])])
 
     def action_template(self) -> None:

@@ -48,9 +48,9 @@ class GoScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """The steps on one line, the runs below."""
         keymap = self.app.keymap
-        steps = Content("  ").join(_pair(key.now(keymap), _(key.label)) for key in KEYS if key.id)
+        pairs = [_pair(key.now(keymap), _(key.label)) for key in KEYS if key.id]
         with Vertical():
-            yield Static(steps)
+            yield Static(Content("\n").join(_packed(pairs, self.app.size.width - 2)))
             for number, folder in enumerate(self._runs(), 1):
                 yield Static(_pair(str(number), one_line(folder.name, 70)))
 
@@ -86,3 +86,15 @@ class GoScreen(ModalScreen[None]):
 
 def _pair(key: str, label: str) -> Content:
     return Content.styled(key, "bold $footer-key-foreground") + Content(f" {label}")
+
+
+def _packed(pieces: list[Content], width: int) -> list[Content]:
+    """As many pieces on a line as fit, so that none is torn apart."""
+    lines = pieces[:1]
+    for piece in pieces[1:]:
+        longer = lines[-1] + Content("  ") + piece
+        if longer.cell_length <= width:
+            lines[-1] = longer
+        else:
+            lines.append(piece)
+    return lines

@@ -41,6 +41,8 @@ _KEYS: tuple[Key, ...] = table(
     "gpus",
     Key("enter", "enter", "take", N_("take"), N_("Train on what is ticked; on the idlest where nothing is.")),
     Key("x", "x", "none", N_("none"), N_("Take every tick away: the idlest GPUs are taken.")),
+    Key("down", "↓ tab", "app.focus_next", N_("down"), N_("Go to the next field or button."), quiet=True),
+    Key("up", "↑", "app.focus_previous", N_("up"), N_("Go to the field or button before."), quiet=True),
     Key("y", "y", "copy", N_("copy"), N_("Copy the command that does the same from the shell."), quiet=True),
     Key("question_mark,f1", "?", "help", N_("help"), N_("Show this help.")),
     Key("escape,q", "esc", "dismiss(False)", N_("back"), N_("Go back; nothing is changed.")),
@@ -65,8 +67,9 @@ class GpusScreen(LookScreen):
     KEYS = (_KEYS[0], replace(TICK[0], quiet=False), *_KEYS[1:])
     BINDINGS = bindings(_KEYS)
     DEFAULT_CSS = """
-    GpusScreen GpuList { height: auto; max-height: 1fr; border: none; padding: 0 1; }
-    GpusScreen #rows { height: auto; margin: 1 1; }
+    GpusScreen GpuList { height: auto; max-height: 1fr; border: none; padding: 0 1; margin-bottom: 1; }
+    GpusScreen #where { height: 1fr; }
+    GpusScreen #rows { height: auto; margin: 0 1; }
     GpusScreen #partition { max-width: 40; }
     """
 
@@ -93,11 +96,14 @@ class GpusScreen(LookScreen):
     def compose(self) -> ComposeResult:
         """The list, the number, what happens, and how to do the same from the shell."""
         yield Caption(_("Where it trains"))
-        yield GpuList(compact=True, markup=False)
-        yield Vertical(*self._rows(), id="rows")
+        yield Vertical(GpuList(compact=True, markup=False), Vertical(*self._rows(), id="rows"), id="where")
         yield Static(_("Looking for GPUs…"), id="notice", markup=False)
         yield ShellLine(self.project.root)
         yield KeyLine(self.KEYS)
+
+    def is_possible(self, verb: str) -> bool:
+        """Ticking, where there are GPUs to tick."""
+        return self.query_one(GpuList).display if verb in ("toggle", "none") else True
 
     def _rows(self) -> Iterable[Widget]:
         """How many processes; where there is Slurm, whether it gets the run, and in which partition."""
@@ -194,6 +200,7 @@ class GpusScreen(LookScreen):
         chosen = self.spread
         self.query_one("#processes").disabled = bool(chosen.gpus)
         self.query_one(GpuList).display = bool(self._gpus) and not chosen.slurm
+        self.refresh_bindings()
         for row in self.query("#waits"):
             row.display = chosen.slurm
         self.query_one(ShellLine).show([*self._argv, *chosen.words])

@@ -53,9 +53,9 @@ class ModelsScreen(LookScreen):
     BINDINGS = bindings(_KEYS)
     DEFAULT_CSS = """
     ModelsScreen #search { margin: 0 1; width: 1fr; }
-    ModelsScreen #models { height: 1fr; margin: 1 0 0 0; border: none; background: $background; }
+    ModelsScreen #models { height: 1fr; margin: 1 0 0 0; border: none; padding: 0 1; background: $background; }
     ModelsScreen #about { padding: 0 1; height: auto; max-height: 5; }
-    ModelsScreen FindingList { height: auto; max-height: 6; display: none; }
+    ModelsScreen FindingList { height: auto; max-height: 6; padding: 0 1; display: none; }
     """
 
     def __init__(self, project: Project, name: str = "") -> None:

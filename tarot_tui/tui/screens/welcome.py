@@ -18,7 +18,7 @@ from tarot_tui.tui.keys import Key, bindings, table
 KEYS: tuple[Key, ...] = table(
     "welcome",
     Key("enter", "enter", "create(True)", N_("create"), N_("Make the project.")),
-    Key("down", "↓ tab", "app.focus_next", N_("down"), N_("Go to the next field or button.")),
+    Key("down", "↓ tab", "app.focus_next", N_("next field"), N_("Go to the next field or button.")),
     Key("up", "↑", "app.focus_previous", N_("up"), N_("Go to the field or button before."), quiet=True),
     Key("escape", "esc", "step_out", N_("step out"), N_("Leave the field."), quiet=True),
     Key("q", "q", "app.leave", N_("quit"), N_("Leave; nothing has been written.")),

@@ -94,10 +94,10 @@ class Choice(Widget, Generic[Value], can_focus=True):
     def render(self) -> Content:
         """The label, between the arrows that change it."""
         if not self._options:
-            return Content(" –")
+            return Content("–")
         label = Content(self._options[self._index][0])
         if len(self._options) == 1:
-            return Content(" ") + label
+            return label
         place = Content.styled(
             f"  {self._index + 1}/{len(self._options)}", "" if self.has_focus else "$text-muted"
         )

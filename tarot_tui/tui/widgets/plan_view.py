@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from rich.cells import cell_len, set_cell_size
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
@@ -21,6 +21,7 @@ from tarot_tui.locale import _
 from tarot_tui.project import Project
 from tarot_tui.text import duration, one_line, size
 from tarot_tui.tui import child
+from tarot_tui.tui.aligned import aligned
 from tarot_tui.tui.widgets.finding_list import FindingList
 
 #: Seconds without a key press before a plan is computed: it costs a process that reads the whole dataset.
@@ -120,16 +121,14 @@ class PlanView(Vertical):
 
     def _show(self, found: dict[str, tuple[str, str]]) -> None:
         before, self._shown = self._shown, found
-        width = max(map(cell_len, found), default=0)
-        lines = []
+        rows = []
         for key, (value, more) in found.items():
             was, _more = before.get(key, (value, ""))
-            line = Content.styled(set_cell_size(key, width + 2), "$text-muted")
-            line += Content.styled(value, "bold" if was != value else "") + Content(more)
+            line = Text.assemble((value, "bold" if was != value else ""), more)
             if was != value:
-                line += Content.styled("  " + _("was {value}").format(value=was), "$text-muted")
-            lines.append(line)
-        self.query_one("#figures", Static).update(Content("\n").join(lines))
+                line.append("  " + _("was {value}").format(value=was), "dim")
+            rows.append((key, line))
+        self.query_one("#figures", Static).update(aligned(rows))
 
 
 def figures(plan: dict[str, Any]) -> dict[str, tuple[str, str]]:
@@ -158,8 +157,8 @@ def figures(plan: dict[str, Any]) -> dict[str, tuple[str, str]]:
             ),
             "",
         ),
-        _("points"): (
-            _("{loss} of the loss, {measured} measured, {kept} checkpoints").format(
+        _("curve"): (
+            _("{loss} points, {measured} of the eval loss; {kept} checkpoints").format(
                 loss=plan["loss_points"], measured=len(plan["evaluations"]), kept=len(plan["checkpoints"])
             ),
             "",
