@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from tarot_tui.errors import BadInput
-from tarot_tui.locale import N_, _
+from tarot_tui.locale import N_, _, language
 from tarot_tui.text import one_line
 
 
@@ -85,6 +85,9 @@ def look_up(name: str) -> Word:
     """The word that goes by ``name``, or by a name that begins so. Raises BadInput with what is near."""
     wanted = name.strip().casefold().replace("_", " ")
     known = {one.casefold().replace("_", " "): word for word in WORDS for one in word.names}
+    if language() != "en":
+        # A translation begins with the word's name in that language.
+        known |= {_(word.text).partition("。")[0].casefold(): word for word in WORDS}
     if wanted in known:
         return known[wanted]
     if wanted and len(begun := [key for key in known if key.startswith(wanted)]) > 0:
@@ -101,4 +104,4 @@ def look_up(name: str) -> Word:
 def about(setting: str) -> str:
     """What the word means that a setting is named by; empty when there is none."""
     found = next((word for word in WORDS if setting in word.names), None)
-    return f"{found.term}: {_(found.text)}" if found else ""
+    return _("{name}: {words}").format(name=found.term, words=_(found.text)) if found else ""
