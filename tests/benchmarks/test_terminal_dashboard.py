@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import statistics
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -22,24 +20,13 @@ from fakes.timed_terminal import TimedTerminal, median
 pytestmark = pytest.mark.benchmark
 
 SCALE = float(os.environ.get("TAROT_BENCH_SCALE", "1.0"))
-#: Seconds of watching, and how often a start is repeated.
+#: Seconds of watching, and how many keys are pressed.
 SECONDS = max(8.0, 20 * SCALE)
-STARTS = max(3, int(7 * SCALE))
 KEYS = max(20, int(100 * SCALE))
 MiB = 1 << 20
 #: How much slower this machine may be for us than the one for which the goals of CPU time were set.
 SLOWER = float(os.environ.get("TAROT_BENCH_SLOWER", "2.0"))
 
-TRIVIAL = """
-from textual.app import App
-from textual.widgets import Static
-
-class Trivial(App):
-    def compose(self):
-        yield Static("trivial")
-
-Trivial().run()
-"""
 UP, PAGE_UP = "\x1b[A", "\x1b[5~"
 
 
@@ -161,42 +148,6 @@ def test_a_key_settles_soon_over_a_link_of_four_kilobytes_a_second(live, watch):
     settled = median([one.settled for one in terminal.reactions([UP] * max(6, KEYS // 10), pause=0.5)])
     print(f"\nsettled after {1000 * settled:.0f} ms")
     assert settled <= 0.4
-
-
-def test_it_starts_not_much_later_than_a_program_that_shows_one_word(live, watch):
-    run = live()
-    run.finish()
-    ours, theirs = [], []
-    watch(run).wait_for("q back")  # the first start of all compiles our modules
-    for _start in range(STARTS):
-        terminal = watch(run)
-        terminal.wait_for("q back")
-        ours.append(terminal.first_paint())
-        terminal.close()
-        with TimedTerminal([sys.executable, "-c", TRIVIAL], Path.cwd()) as trivial:
-            trivial.wait_for("trivial")
-            theirs.append(trivial.first_paint())
-    ratio = statistics.median(ours) / statistics.median(theirs)
-    print(f"\nfirst paint {1000 * statistics.median(ours):.0f} ms, {ratio:.2f} times that of one word")
-    # 1.25 is wished for; most of the rest is applying styles to thirty widgets (Textual), and our modules.
-    assert ratio <= 2.2
-
-
-def test_help_costs_little_more_than_python(project):
-    def cpu(*arguments: str) -> float:
-        times = []
-        for _start in range(STARTS):
-            process = subprocess.Popen(
-                [sys.executable, *arguments], stdout=subprocess.DEVNULL, cwd=project.root
-            )
-            _pid, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-            times.append(usage.ru_utime + usage.ru_stime)
-        return statistics.median(times)
-
-    bare, ours = cpu("-c", "pass"), cpu("-m", "tarot_tui", "--help")
-    print(f"\n--help: {1000 * (ours - bare):.0f} ms of CPU over bare Python ({1000 * bare:.0f} ms)")
-    assert ours - bare <= 0.060 * SLOWER
 
 
 @pytest.mark.parametrize(

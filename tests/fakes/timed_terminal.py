@@ -75,6 +75,7 @@ class TimedTerminal:
         self.width, self.height = width, height
         self._slow = slow
         self._chunks: list[tuple[float, bytes]] = []
+        self._spent: list[float] = []  # seconds of a processor by the time of each
         clean = {k: v for k, v in os.environ.items() if k not in _LEFT_OUT}
         clean |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8"} | environ
         self._master, slave = pty.openpty()
@@ -102,6 +103,7 @@ class TimedTerminal:
                 if not select.select([self._master], [], [], 0.2)[0]:
                     continue
                 data = os.read(self._master, self._slow // 20 or 65536)
+                self._spent.append(processor_time(self.process.pid))
                 self._chunks.append((time.monotonic(), data))
                 for question, answer in _ANSWERS:
                     for found in question.finditer(tail + data):
@@ -132,16 +134,23 @@ class TimedTerminal:
 
     def wait_for(self, text: str, most: float = 30.0) -> float:
         """Seconds from the start until ``text`` was on the screen. Raises AssertionError when it never was."""
+        return self.seen(text, most=most)[0]
+
+    def seen(self, *words: str, most: float = 30.0) -> tuple[float, float]:
+        """Seconds from the start until all ``words`` were on the screen at once, and those of a processor by then.
+
+        Raises AssertionError when they never were.
+        """
         screen, end = Screen(self.width, self.height), time.monotonic() + most
         drawn = 0
         while time.monotonic() < end:
             for at, data in self._chunks[drawn:]:
                 screen.draw(data)
                 drawn += 1
-                if text in screen.text:
-                    return at - self.began
+                if all(word in screen.text for word in words):
+                    return at - self.began, self._spent[drawn - 1]
             time.sleep(0.02)
-        raise AssertionError(f"{text!r} never came:\n{screen.text}")
+        raise AssertionError(f"{words} never came:\n{screen.text}")
 
     def first_paint(self) -> float:
         """Seconds from the start until the first visible character."""
@@ -218,6 +227,14 @@ class TimedTerminal:
             self.process.wait()
         self._reader.join(1)
         os.close(self._master)
+
+
+def processor_time(pid: int) -> float:
+    """Seconds that the process has computed, to the microsecond; 0 when it is gone."""
+    with suppress(OSError):
+        threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
+        return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
+    return 0.0
 
 
 class Screen:
