@@ -16,34 +16,27 @@ from tarot_tui.data.synthesis.request import Request
 from tarot_tui.data.synthesis.rows import Item
 from tarot_tui.data.synthesis.spending import Spending
 from tarot_tui.data.synthesis.store import By, Store
-from tarot_tui.errors import BadInput, TarotError
+from tarot_tui.errors import BadInput
 from tarot_tui.findings import Finding
-from tarot_tui.jobs import worker
-from tarot_tui.jobs.spec import read_spec
+from tarot_tui.jobs import task, worker
 from tarot_tui.locale import _
 from tarot_tui.project import Project
 
 
 def main() -> int:
-    """Run the job and return its exit code; the last line of the log is then the reason."""
+    """Run the job and return its exit code."""
     worker.stop_on_sigterm()
-    worker.write_as_the_user()
-    try:
-        folder = worker.job_dir()
-        if folder is None:
-            raise BadInput(_("This is the worker of 'tarot-tui data synth': start one with that."))
-        project = Project(folder.parent.parent)
-        request = Request.parse(read_spec(folder)["request"], project)
-        with Store(project, request.name).alone():
-            outcome = run(project, request, folder)
-    except TarotError as error:
-        print(error, file=sys.stderr, flush=True)
-        return error.exit_code
+    return task.main(_run, _("This is the worker of 'tarot-tui data synth': start one with that."))
+
+
+def _run(folder: Path, asked: dict[str, Any]) -> dict[str, Any]:
+    project = Project(folder.parent.parent)
+    request = Request.parse(asked, project)
+    with Store(project, request.name).alone():
+        outcome = run(project, request, folder)
     if outcome is None:
-        worker.result("stopped")
-    else:
-        worker.result("finished", **outcome)
-    return 0
+        raise task.Stopped
+    return outcome
 
 
 def run(project: Project, request: Request, folder: Path) -> dict[str, Any] | None:
