@@ -6,7 +6,6 @@ Bytes and memory are exact, so they are bounds; times are compared with a progra
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -23,9 +22,9 @@ SCALE = float(os.environ.get("TAROT_BENCH_SCALE", "1.0"))
 #: Seconds of watching, and how many keys are pressed.
 SECONDS = max(8.0, 20 * SCALE)
 KEYS = max(20, int(100 * SCALE))
-MiB = 1 << 20
+MB = 1_000_000
 #: How much slower this machine may be for us than the one for which the goals of CPU time were set.
-SLOWER = float(os.environ.get("TAROT_BENCH_SLOWER", "2.0"))
+SLOWER = float(os.environ.get("TAROT_BENCH_SLOWER", "1.3"))
 
 UP, PAGE_UP = "\x1b[A", "\x1b[5~"
 
@@ -72,11 +71,11 @@ def test_a_running_run_sends_little_and_costs_little(live, watch):
     after, took = sampler.cpu_times(), time.monotonic() - began
     share = (after.user + after.system - before.user - before.system) / took
     rss = sampler.memory_info().rss
-    print(f"\nsent {idle.rate:.0f} B/s, CPU {100 * idle.cpu:.2f} %, RSS {idle.rss / MiB:.1f} MiB")
-    print(f"sampler: CPU {100 * share:.2f} %, RSS {rss / MiB:.1f} MiB")
+    print(f"\nsent {idle.rate:.0f} B/s, CPU {100 * idle.cpu:.2f} %, RSS {idle.rss / MB:.1f} MB")
+    print(f"sampler: CPU {100 * share:.2f} %, RSS {rss / MB:.1f} MB")
     print(terminal.text())
-    assert idle.rate <= 600
-    assert idle.rss <= 46 * MiB and rss <= 17 * MiB
+    assert idle.rate <= 520
+    assert idle.rss <= 43 * MB and rss <= 16 * MB
     assert idle.cpu <= 0.007 * SLOWER and share <= 0.003 * SLOWER
 
 
@@ -88,7 +87,7 @@ def test_the_first_full_screen_is_small_and_a_finished_run_sends_nothing(live, w
     terminal.wait_until_quiet()
     started = terminal.sent
     print(f"\nfirst full screen: {started} B")
-    assert started <= 14_000
+    assert started <= 12_000
     time.sleep(3)  # what the start needed is given back by now
     assert terminal.idle(5).rate == 0
 
@@ -101,7 +100,7 @@ def test_sixty_four_gpus_stay_within_two_kilobytes_a_second(live, watch):
     time.sleep(4)
     idle = terminal.idle(SECONDS)
     print(f"\n64 GPUs: {idle.rate:.0f} B/s")
-    assert idle.rate <= 2000
+    assert idle.rate <= 1000
 
 
 def test_a_key_shows_at_once_while_the_run_goes_on(live, watch):
@@ -148,32 +147,3 @@ def test_a_key_settles_soon_over_a_link_of_four_kilobytes_a_second(live, watch):
     settled = median([one.settled for one in terminal.reactions([UP] * max(6, KEYS // 10), pause=0.5)])
     print(f"\nsettled after {1000 * settled:.0f} ms")
     assert settled <= 0.4
-
-
-@pytest.mark.parametrize(
-    "name, variable, arguments",
-    [
-        ("nvitop", "TAROT_BENCH_NVITOP", ()),
-        ("posting", "TAROT_BENCH_POSTING", ()),
-        ("tl", "TAROT_BENCH_TOOLONG", ("log.txt",)),
-    ],
-)
-def test_beside_a_program_that_people_like(name, variable, arguments, live, watch, project):
-    """``TAROT_BENCH_NVITOP=/path/to/nvitop`` and so on, where they are not on the PATH."""
-    program = os.environ.get(variable) or shutil.which(name)
-    if not program:
-        pytest.skip(f"{name} is not installed: set {variable} to its path")
-    run = live()
-    run.start()
-    environment = nvml.environment(project.root.parent / "nvml", NVML_GPUS=8)
-    terminal = watch(run)
-    terminal.wait_for("of 4,000")
-    with TimedTerminal(
-        [program, *arguments], run.folder, LD_LIBRARY_PATH=environment["LD_LIBRARY_PATH"], NVML_GPUS="8"
-    ) as other:
-        time.sleep(6)
-        ours, theirs = terminal.idle(SECONDS), other.idle(SECONDS)
-    for who, idle in (("ours", ours), (name, theirs)):
-        print(f"\n{who}: {idle.rate:.0f} B/s, CPU {100 * idle.cpu:.2f} %, RSS {idle.rss / MiB:.1f} MiB")
-    if name == "nvitop":
-        assert ours.rate <= 2.5 * theirs.rate  # which shows no curve and no log

@@ -159,6 +159,14 @@ class TimedTerminal:
                 return at - self.began
         raise AssertionError("nothing was painted")
 
+    def filled(self) -> float:
+        """Seconds from the start until the picture changed last."""
+        before, last = None, 0.0
+        for at, screen in self._replay():
+            if screen.picture != before:
+                before, last = screen.picture, at - self.began
+        return last
+
     def idle(self, seconds: float) -> Idle:
         """Watch it do nothing."""
         sent, cpu, began = self.sent, self._cpu(), time.monotonic()
