@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from tarot_tui import personal
+from tarot_tui.tui.narrow import narrow
+from tarot_tui.tui.replies import ambiguous_width
 from tarot_tui.tui.theme_files import chosen_blindly, folders
 
 _ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l", "\x1b[0m\x1b[?25h\x1b[?1049l"
@@ -107,11 +109,12 @@ def _write(text: str) -> None:
 def drawn(lines: list[Line], environ: Mapping[str, str]) -> str:
     """What makes a terminal with these variables show ``lines``, and nothing else."""
     colors, worn = _colors(environ), Look()
+    shown = narrow if ambiguous_width(environ) == "wide" else str
     parts = [_sgr(worn, colors), "\x1b[2J"]
     for x, y, pieces in lines:
         parts.append(f"\x1b[{y + 1};{x + 1}H")
         for look, text in pieces:
-            parts.append(text if look == worn else _sgr(look, colors) + text)
+            parts.append(shown(text) if look == worn else _sgr(look, colors) + shown(text))
             worn = look
     return "".join(parts)
 

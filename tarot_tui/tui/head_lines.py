@@ -18,7 +18,7 @@ def title_line(title: str, found: Status, folder: str, width: int) -> Runs:
     runs: Runs = [("name", one_line(title, 60)), ("", "  "), (ROLES.get(found.state, "doubt"), named(found))]
     if found.attempt > 1:
         runs.append(("label", "  " + _("attempt {number}").format(number=found.attempt)))
-    return spread(runs, [("label", folder)], width) if width > 60 else fit(runs, width)
+    return spread(runs, [("label", one_line(folder, 120))], width) if width > 60 else fit(runs, width)
 
 
 def progress_line(found: Status, width: int) -> Runs:

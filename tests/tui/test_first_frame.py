@@ -62,6 +62,12 @@ async def test_what_is_drawn_first_stays_where_it_is(screen, size, language, pro
         assert not missing(wanted, app)
 
 
+def test_a_terminal_that_draws_arrows_wide_gets_none(project):
+    lines = first_lines.step(project, 120, 40)
+    assert "▶" in drawn(lines, {})
+    assert "▶" not in drawn(lines, {"TAROT_TUI_AMBIGUOUS": "wide"})
+
+
 def missing(wanted, app):
     """Where the app shows something else, or in other colours."""
     shown = cells(app)
@@ -152,3 +158,11 @@ def test_textuals_own_driver_begins_with_nothing_of_ours(started):
     terminal = started(TAROT_TUI_DRIVER="stock")
     terminal.wait_for("step 120 of 400")
     assert b"?1004h" in terminal.raw.partition(b"step")[0]
+
+
+def test_a_hostile_name_reaches_no_terminal(tmp_path):
+    folder = tmp_path / "saves\x1b[2J\n"
+    folder.mkdir()
+    (folder / "trainer_log.jsonl").write_text('{"current_steps": 1, "total_steps": 4, "loss": 2.0}\n')
+    sent = drawn(first_lines.run(folder, 120, 40), {})
+    assert "saves" in sent and sent.count("\x1b[2J") == 1 and "\n" not in sent
