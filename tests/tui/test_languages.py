@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gettext
 import json
 import sys
@@ -9,7 +10,7 @@ import types
 
 import pytest
 from rich.cells import cell_len
-from textual.widgets import Button, Input, Label, TextArea
+from textual.widgets import Button, Input, Label, Static, TextArea
 
 from tarot_tui.locale import LANGUAGES, from_environment, language, normalise, set_language
 from tarot_tui.locale.simplified import catalogue, compiled
@@ -19,6 +20,7 @@ from tarot_tui.tui.app import WizardApp
 from tarot_tui.tui.screens.check import CheckScreen
 from tarot_tui.tui.screens.gpus import GpusScreen
 from tarot_tui.tui.screens.login import LoginScreen
+from tarot_tui.tui.screens.look import LookScreen
 from tarot_tui.tui.screens.machine import MachineScreen
 from tarot_tui.tui.screens.models import ModelsScreen
 from tarot_tui.tui.screens.runs import RunsScreen
@@ -121,6 +123,43 @@ async def test_every_screen_over_a_step_changes(built, until, text_of, opened, b
         pilot.app.use_language("zh_TW")
         await until(pilot, after)
         assert before not in text_of(pilot.app)
+
+
+class Waiting(LookScreen):
+    """Touches its widgets just while they are being made anew."""
+
+    touched = False
+
+    def compose(self):
+        yield Lingering()
+        yield Static(id="notice")
+
+    def on_mount(self):
+        self.gone = asyncio.Event()
+        self.in_background(self.touch, "touch")
+
+    async def touch(self):
+        await self.gone.wait()
+        self.touched = True
+        self.fail("It does not work.")
+
+
+class Lingering(Static):
+    """Takes its time to go."""
+
+    async def on_unmount(self):
+        self.screen.gone.set()
+        await asyncio.sleep(0.1)
+
+
+async def test_work_that_ends_while_a_screen_changes_is_no_fault(project, until):
+    async with WizardApp(project).run_test() as pilot:
+        screen = Waiting()
+        pilot.app.push_screen(screen)
+        await until(pilot, lambda: screen.query("#notice"))
+        pilot.app.use_language("zh_TW")
+        await until(pilot, lambda: screen.touched and not screen.in_between and screen.query("#notice"))
+        assert pilot.app.screen is screen
 
 
 async def test_what_was_written_and_chosen_outlives_the_change(built, until, text_of):

@@ -49,12 +49,14 @@ class LookScreen(Translated, Screen[bool]):
 
         async def told() -> None:
             try:
-                await work()
-            except TarotError as error:
-                self.fail(str(error))
+                try:
+                    await work()
+                except TarotError as error:
+                    self.fail(str(error))
             except NoMatches:
-                # A screen that is being left loses its parts before its work is ended.
-                if self in self.app.screen_stack:
+                # A screen that is being left loses its parts before its work is ended; one that changes its language is
+                # without them for a moment, and shows what there is when they are back.
+                if self in self.app.screen_stack and not self.in_between:
                     raise
 
         # A call, not a coroutine: one that is replaced before it began would be left unawaited.

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.css.query import NoMatches
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Button, Input, Static
@@ -165,9 +166,14 @@ class StepScreen(Screen[None]):
 
         async def told() -> None:
             try:
-                await work
-            except TarotError as error:
-                self.failed(str(error))
+                try:
+                    await work
+                except TarotError as error:
+                    self.failed(str(error))
+            except NoMatches:
+                # A step that is being left loses its parts before its work is ended.
+                if self in self.app.screen_stack:
+                    raise
 
         self.run_worker(told(), group=group, exclusive=True)
 
