@@ -185,17 +185,19 @@ class CellDiff:
         # What differs in a row, which counts as sent by that.
         wanted, shown, width = self._wanted[y], self._shown[y], self.size[0]
         run: Run | None = None
+        half = -1  # where the second half still stands of a wide character whose first is written over
         for x, (piece, look) in enumerate(zip(wanted.text, wanted.look, strict=True)):
             if not piece:  # unknown to the app itself, or painted with its first half
                 continue
             cells = 2 if x + 1 < width and wanted.text[x + 1] == HALF else 1
             if shown.has(x, piece, look, cells):
                 continue
+            tied, half = x == half, x + cells if HALF in shown.text[x + cells : x + cells + 1] else -1
             shown.set(x, piece, look, cells)
             if run is None or run.end != x or not run.takes(piece, look):
                 if run:
                     yield run
-                run = Run(y, x, look, blank=piece == " ")
+                run = Run(y, x, look, blank=piece == " ", tied=tied)
             run.pieces.append((piece, cells))
             run.end = x + cells
         if run:

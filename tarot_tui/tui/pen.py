@@ -17,7 +17,11 @@ _SEEN_WITHOUT_TEXT = frozenset({"4", "7", "9", "21", "53"})
 
 @dataclass
 class Run:
-    """Neighbouring cells of one look: each character with the cells that it takes, from column ``x`` of row ``y`` on."""
+    """Neighbouring cells of one look: each character with the cells that it takes, from column ``x`` of row ``y`` on.
+
+    tied: it begins with the second half of a wide character, and the run before it ends with the first. Terminals differ
+    in what becomes of the other half, so both are replaced at once, from left to right.
+    """
 
     y: int
     x: int
@@ -25,6 +29,7 @@ class Run:
     pieces: list[tuple[str, int]] = field(default_factory=list)
     end: int = 0
     blank: bool = True
+    tied: bool = False
 
     def takes(self, piece: str, look: str) -> bool:
         """Whether this character may come next: in the same look, or one that differs only in how text would look."""
@@ -97,12 +102,15 @@ class Pen:
         before = self._state
         by_place = self._write(runs)
         groups: dict[str, list[Run]] = {}
+        rows_of_tied = {run.y for run in runs if run.tied}
+        tied = [run for run in runs if run.y in rows_of_tied]
         for run in runs:
-            groups.setdefault(run.look, []).append(run)
-        if not 1 < len(groups) < len(runs):
+            if run.y not in rows_of_tied:
+                groups.setdefault(run.look, []).append(run)
+        if not 1 < len(groups) < len(runs) - len(tied):
             return by_place
         after, self._state = self._state, before
-        by_look = self._write(run for group in groups.values() for run in group)
+        by_look = self._write([*tied, *(run for group in groups.values() for run in group)])
         if _size(by_look) < _size(by_place):
             return by_look
         self._state = after

@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import re
 
 import pyte
 import pytest
@@ -139,3 +140,12 @@ def test_a_link_is_part_of_how_a_cell_looks():
     sent = diff.squeeze("\x1b[1;1Ha\x1b]8;id=1;https://example.org\x1b\\link\x1b]8;;\x1b\\b\x1b[1;1H")
     assert "a\x1b]8;id=1;https://example.org\x1b\\link\x1b]8;;\x1b\\b" in sent
     assert diff.squeeze("\x1b[1;2Hlink\x1b[1;1H") != ""
+
+
+def test_a_wide_character_is_replaced_from_left_to_right_whatever_the_colours_cost():
+    diff = CellDiff(12, 6)
+    diff.squeeze("".join(f"\x1b[{y};1H 尚未開始 " for y in range(1, 7)))
+    over = "\x1b[0;38;2;217;180;91;48;2;31;36;56m│ 列 \x1b[0;38;2;240;240;240;48;2;31;36;56m牌│"
+    frame = "".join(f"\x1b[{y};4H\x1b[0;38;2;200;200;200m {over}" for y in range(1, 7))
+    sent = re.sub("\x1b\\[[^m]*m", "", diff.squeeze(frame))
+    assert sent.count(" │") == 6, sent
