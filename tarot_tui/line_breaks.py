@@ -12,13 +12,13 @@ from collections.abc import Iterator
 _OPENS = "「『（〈《【〔"
 _CLOSES = "、。，．：；！？」』）〉》】〕…％"
 _HAN = "\u3005-\u3007\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-# A space that does not break is none.
-_SPACE = " \t\r\n\f\v\u3000"
-_LATIN = f"[^{_SPACE}{_HAN}{_OPENS}{_CLOSES}]"
+# A space that does not break is none, and glues.
+_SPACE, _GLUE = " \t\r\n\f\v\u3000", "\u00a0"
+_LATIN = f"[^{_SPACE}{_GLUE}{_HAN}{_OPENS}{_CLOSES}]"
+_CORE = f"(?:{_LATIN}*\\d [{_HAN}]|[{_HAN}]|{_LATIN}+)"
 _WORD = re.compile(rf"[{_SPACE}]*[^{_SPACE}]+[{_SPACE}]*")
 _PIECE = re.compile(
-    rf"[{_SPACE}]*(?:[{_OPENS}]*(?:{_LATIN}*\d [{_HAN}]|[{_HAN}]|{_LATIN}+)[{_CLOSES}]*|[{_OPENS}{_CLOSES}]+)"
-    rf"[{_SPACE}]*"
+    f"[{_SPACE}]*(?:[{_OPENS}]*{_CORE}(?:{_GLUE}+{_CORE})*[{_CLOSES}]*|[{_OPENS}{_CLOSES}{_GLUE}]+)[{_SPACE}]*"
 )
 
 

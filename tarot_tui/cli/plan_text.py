@@ -138,7 +138,7 @@ def _memory(plan: Plan) -> str:
         low=size(plan.memory["low"]), high=size(plan.memory["high"]), free=size(plan.device["free"])
     )
     if run := plan.memory.get("measured"):
-        said += "; " + _("measured in {run}").format(run=run)
+        said += _(", measured in {run}").format(run=run)
     return said
 
 

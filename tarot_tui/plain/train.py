@@ -31,7 +31,8 @@ def walk(project: Project) -> bool:
     options = [(_("start a training of the recipe {name}").format(name=recipe), "start")] if recipe else []
     if runs:
         state = status.read(runs[-1])
-        tell(f"{runs[-1].name}: {named(state)}. {state.reason}".strip())
+        words = _("{name}: {state}. {reason}")
+        tell(words.format(name=runs[-1].name, state=named(state), reason=state.reason).strip())
         if state.state in _RESUMABLE:
             options.append((_("go on with {run}").format(run=runs[-1].name), "resume"))
         if state.state == "finished":
@@ -115,7 +116,7 @@ def _while_it_runs(project: Project, run: Path) -> bool:
         elif what == "stop" and ask.yes(_("Stop {run}?").format(run=run.name)):
             do(project, ["stop", run.name])
     state = status.read(run)
-    tell(f"{named(state)}. {state.reason}".strip())
+    tell(_("{state}. {reason}").format(state=named(state), reason=state.reason).strip())
     return state.state == "finished"
 
 
