@@ -18,7 +18,7 @@ from tarot_tui import personal
 from tarot_tui.locale import _, language, speak
 from tarot_tui.project import cache_dir
 from tarot_tui.text import one_line
-from tarot_tui.tui import first_frame, keymap, keys, memory, theme
+from tarot_tui.tui import first_frame, keymap, keys, memory, theme, wrapping
 from tarot_tui.tui.driver import BackgroundFound, SlimDriver, driver_class, redraw
 
 #: Seconds after which the start is surely over.
@@ -36,6 +36,7 @@ class TarotApp(App[ReturnType]):
 
     def __init__(self) -> None:
         super().__init__(driver_class=driver_class())
+        wrapping.install()
         self.animation_level = "none"
         self.environ = dict(os.environ)
         self.themes, problems = theme.load_all()
