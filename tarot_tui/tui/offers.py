@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -22,12 +23,23 @@ RUNS = 20
 
 def everything(app: TarotApp) -> list[Entry]:
     """The keys of the screen, then steps, runs, themes, languages and kinds of lines; each value is a call."""
-    return [*of_screen(app.screen), *steps(app), *runs(app), *themes(app), *languages(app), *characters(app)]
+    themed = _said(N_("Theme: {name}"), N_("Use these colours, now and from now on."), themes(app))
+    spoken = _said(N_("Language: {name}"), N_("Speak it, now and from now on."), languages(app))
+    return [*of_screen(app.screen), *steps(app), *runs(app), *themed, *spoken, *characters(app)]
+
+
+def _said(label: str, note: str, entries: Iterable[Entry]) -> Iterator[Entry]:
+    """The entries among those of other kinds: with what they are, and what picking them does."""
+    for entry in entries:
+        yield replace(entry, label=_(label).format(name=entry.label), note=_(note))
 
 
 def of_screen(screen: Screen) -> Iterator[Entry]:
-    """What the keys of this screen do, and those of what has the focus."""
+    """What the keys of this screen do, and those of what has the focus; but for what cannot be done now."""
+    possible = getattr(screen, "is_possible", lambda _verb: True)
     for key, widget in keys.at_hand(screen).items():
+        if widget is screen and not possible(key.verb):
+            continue
         if not key.id or key.action == "app.command_palette" or not widget.check_action(key.verb, ()):
             continue
         act = partial(widget.run_action, key.action)
@@ -69,10 +81,9 @@ def themes(app: TarotApp) -> Iterator[Entry]:
     usable = [found for found in app.available_themes.values() if theme.fits(found, app.environ)]
     for found in sorted(usable, key=lambda found: (found.name not in ours, found.name)):
         yield Entry(
-            _("Theme: {name}").format(name=theme.title(found)),
+            theme.title(found),
             partial(app.use_theme, found.name),
-            _("Use these colours, now and from now on."),
-            f"• {found.name}" if found.name == app.theme else found.name if found.name in ours else "",
+            right=f"• {found.name}" if found.name == app.theme else found.name if found.name in ours else "",
         )
 
 
@@ -81,12 +92,7 @@ def languages(app: TarotApp) -> Iterator[Entry]:
     from tarot_tui.locale import language
 
     for code, name in LANGUAGES.items():
-        yield Entry(
-            _("Language: {name}").format(name=name),
-            partial(app.use_language, code),
-            _("Speak it, now and from now on."),
-            "•" if code == language() else "",
-        )
+        yield Entry(name, partial(app.use_language, code), right="•" if code == language() else "")
 
 
 def characters(app: TarotApp) -> Iterator[Entry]:

@@ -170,6 +170,8 @@ async def test_what_was_written_and_chosen_outlives_the_change(built, until, tex
         await until(pilot, "samples: []")
         pilot.app.screen.query_one(TextArea).text = "samples: [half of it"
         pilot.app.use_language("zh_TW")
+        for _turn in range(4):  # the app's, the screen's, its widgets': half made, a text cannot be drawn
+            await pilot.pause()
         await until(pilot, "說明")
         assert "half of it" in text_of(pilot.app)
         pilot.app.pop_screen()

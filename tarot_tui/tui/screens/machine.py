@@ -35,8 +35,8 @@ class MachineScreen(Translated, Screen[None]):
     BINDINGS = bindings(KEYS)
     DEFAULT_CSS = """
     MachineScreen HardwarePanel { height: 1fr; }
-    MachineScreen Caption, MachineScreen HardwarePanel { margin: 0 1; }
-    MachineScreen Caption { margin-bottom: 1; }
+    MachineScreen HardwarePanel { margin: 0 1; }
+    MachineScreen Caption { margin: 0 1 1 1; }
     """
 
     class Sampled(Message):

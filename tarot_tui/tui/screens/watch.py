@@ -46,6 +46,19 @@ class WatchScreen(Translated, RunKeys):
         """Every key of this screen."""
         return KEYS
 
+    def is_possible(self, verb: str) -> bool:
+        """Stopping what runs; going on with what is over and not finished."""
+        found = self.query_one(RunView).status
+        if verb == "stop":
+            return bool(found and found.alive)
+        if verb == "resume":
+            return bool(found) and not found.alive and found.state != "finished"
+        return True
+
+    def on_run_view_changed(self) -> None:
+        """Other keys do something now."""
+        self.refresh_bindings()
+
     def compose(self) -> ComposeResult:
         """The view, and the keys."""
         yield RunView(self.folder, compared=self._compared, size=self.app.size - (0, 1))

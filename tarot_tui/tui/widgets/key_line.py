@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from textual.content import Content
+from textual.css.query import NoMatches
 from textual.widget import Widget
 
 from tarot_tui.locale import _
@@ -38,14 +39,20 @@ class KeyLine(Widget):
         """What is pressed now, and what it does."""
         field = self.screen.focused
         typing = field is not None and field.check_consume_key("a", "a")
-        possible = getattr(self.screen, "is_possible", lambda _verb: True)
         for key in self._keys:
             leaves_a_field = typing and key.verb == "step_out"
-            if (key.quiet and not leaves_a_field) or not possible(key.verb):
+            if (key.quiet and not leaves_a_field) or not self._is_possible(key.verb):
                 continue
             pressed = (key.while_typing if typing else key.now)(self.app.keymap)
             if pressed:
                 yield pressed, _(key.label)
+
+    def _is_possible(self, verb: str) -> bool:
+        possible = getattr(self.screen, "is_possible", None)
+        try:
+            return possible is None or possible(verb)
+        except NoMatches:
+            return False  # a screen that is being left, or composed anew, lacks its parts for a moment
 
     def render(self) -> Content:
         """The line, without the keys for which there is no room."""
