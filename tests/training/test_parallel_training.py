@@ -21,7 +21,7 @@ from tarot_tui.training.parallel import layout, shared
 from tarot_tui.training.plan import plan_in_child
 from tarot_tui.training.recipe import Recipe, dump
 
-STEPS = 60
+STEPS = 30
 
 
 @pytest.fixture(scope="module")
