@@ -167,5 +167,12 @@ def _devices(project: Project, plan: Plan, parallel: Layout) -> list[Device]:
 
 #: Threads of OpenMP that wait for each other in a busy loop, as they do by default, make a training more than ten times
 #: slower as soon as anything else runs on the machine. And memory that the forward pass frees must be there for the
-#: backward pass, which is another thread with, by default, another arena: a third of the peak.
-_ON_A_CPU = {"OMP_WAIT_POLICY": "PASSIVE", "MALLOC_ARENA_MAX": "1"}
+#: backward pass, which is another thread with, by default, another arena: a third of the peak. In 16 bits oneDNN, and
+#: torch's layer above it, keep a thousand programs that they made for single shapes; batches without padding come in
+#: hundreds of lengths, and the programs would take as much memory as the rest. All layers of a step share a few dozen.
+_ON_A_CPU = {
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "MALLOC_ARENA_MAX": "1",
+    "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64",
+    "LRU_CACHE_CAPACITY": "64",
+}

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,10 +15,10 @@ import pytest
 
 from tarot_tui.cli import main
 from tarot_tui.errors import Refused
-from tarot_tui.jobs import files
+from tarot_tui.jobs import files, status
 from tarot_tui.training import measured
 from tarot_tui.training.engines.probe import order
-from tarot_tui.training.launch import make_job
+from tarot_tui.training.launch import launch, make_job
 from tarot_tui.training.measured import Experience
 from tarot_tui.training.memory import Memory
 from tarot_tui.training.plan import make_plan, plan_in_child
@@ -79,6 +80,18 @@ def test_a_plan_learns_from_the_peak_of_a_run_and_not_from_one_that_was_begun_ag
     assert again.memory["estimated"] == plan.memory["estimated"]
     files.write_json(job / files.STATUS, {"state": "finished", "attempt": 2})
     assert make_plan(cards, recipe, tiny_llama).memory["measured"] == ""
+
+
+def test_steps_of_ever_new_lengths_take_no_more_memory_than_was_planned(project, tiny_recipe, add_dataset):
+    pairs = [(f"Tell story {n}.", "Once upon a time. " * (1 + n)) for n in range(25)]
+    add_dataset(project, "stories", pairs)
+    recipe = tiny_recipe(dataset="stories", max_steps=25, save_steps=100, gradient_accumulation_steps=1)
+    plan = plan_in_child(project, recipe)
+    job = launch(project, recipe, "stories", plan)
+    while status.read(job).alive:
+        time.sleep(0.05)
+    peak = files.read_json(job / files.RESULT)["peak"]
+    assert peak <= plan.memory["high"], (plan.precision, peak, plan.memory)
 
 
 def test_a_probe_begins_with_the_longest_and_goes_on_as_the_lengths_are_spread():
