@@ -21,6 +21,16 @@ PREFIX = "base_model.model."
 #: Models whose layers are transformers' ``Conv1D``, stored (in, out).
 _CONV1D_MODELS = {"gpt2", "openai-gpt", "imagegpt", "decision_transformer"}
 
+#: How names begin in a model with pictures, or in its text part alone, and how in its checkpoint. (transformers 5,
+#: ``conversion_mapping.py``: llava, which Gemma 3 and Mistral 3 follow; Qwen2-VL; Qwen3.5.)
+_TEXT_PARTS = (
+    ("model.language_model.", "language_model.model."),
+    ("model.language_model.", "model."),
+    ("model.", "model.language_model."),
+    ("model.", "language_model.model."),
+    ("lm_head.", "language_model.lm_head."),
+)
+
 #: The shape of every tensor of a base.
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -39,6 +49,13 @@ class Change:
     products: tuple[LowRank, ...] = ()
     magnitude: Stored | None = None
     vectors: tuple[tuple[Stored, float], ...] = ()
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing happens: products alone, and of each the factor that training begins with as zeros still is."""
+        if self.replacement or self.magnitude or self.tokens or self.vectors:
+            return False
+        return not any(product.b.read().any() for product in self.products)
 
     @property
     def stored(self) -> list[Stored]:
@@ -79,12 +96,11 @@ def in_base(name: str, shapes: Shapes) -> str:
     """The name that a checkpoint has for a model's ``name``, when it is another.
 
     Older checkpoints leave out the model's own prefix (GPT-2's ``h.0…`` for ``transformer.h.0…``), and transformers 5
-    renames Mixtral's blocks as it loads them.
+    renames Mixtral's blocks, and the text part of a model that also sees, as it loads them.
     """
-    for candidate in (name, name.partition(".")[2], name.replace(".mlp.gate.", ".block_sparse_moe.gate.")):
-        if candidate in shapes:
-            return candidate
-    return name
+    renamed = [there + name.removeprefix(here) for here, there in _TEXT_PARTS if name.startswith(here)]
+    others = (name.partition(".")[2], name.replace(".mlp.gate.", ".block_sparse_moe.gate."), *renamed)
+    return next((candidate for candidate in (name, *others) if candidate in shapes), name)
 
 
 class _Reader:

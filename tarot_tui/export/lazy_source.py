@@ -24,20 +24,21 @@ class Source:
     def __init__(self, checkpoint: Checkpoint, plan: Plan) -> None:
         names = [name for name in (*checkpoint, *plan.added) if checkpoint[plan.source(name)].dtype in FLOATS]
         self.tensors = {name: MergedTensor(name, checkpoint, plan) for name in names}
-        self.changed = set(plan.changes)
+        self.changes = plan.changes
 
     def give_to(self, model: Any) -> None:
         """Replace the tensors that ``model`` found in the base by the merged ones.
 
-        Raises Refused when the converter leaves out a tensor that the adapter changes.
+        Raises Refused when the converter leaves out a tensor that the adapter changes. (One that was trained on text
+        alone may have products on the layers for pictures, and these are still zero.)
         """
         reached = set()
         for name in self.tensors:
             kept = model.filter_tensors((name, lambda name=name: self._lazy(name)))
-            if kept and (kept[0] in model.model_tensors or name in self.changed):
+            if kept and (kept[0] in model.model_tensors or name in self.changes):
                 model.model_tensors[kept[0]] = kept[1]
                 reached.add(name)
-        if lost := sorted(self.changed - reached):
+        if lost := [name for name in self.changes if name not in reached and not self.changes[name].idle]:
             raise Refused(
                 _(
                     "The adapter changes '{tensor}', which a GGUF of this model does not hold; use '--merge'."

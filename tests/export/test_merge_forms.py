@@ -10,10 +10,11 @@ import pytest
 import torch
 from peft import PeftModel
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, Gemma3Config, Gemma3ForConditionalGeneration
 
 from tarot_tui.errors import Refused
-from tarot_tui.export.adapter import Weighted
+from tarot_tui.export.adapter import Adapter, Weighted
+from tarot_tui.export.forms import in_base, read_forms
 from tarot_tui.export.merge import merge
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
@@ -127,6 +128,60 @@ def test_transposed_layers(make_adapter, tmp_path, dora, prefixed):
         tensors = {name.removeprefix("transformer."): tensor for name, tensor in tensors.items()}
         save_file(tensors, base / "model.safetensors", metadata={"format": "pt"})
     assert merged_and_unmerged(base, adapter, tmp_path / "merged") < 1e-4
+
+
+def seeing(folder: Path) -> Path:
+    """A small Gemma 3 with its eyes, under the names of the checkpoints that Google published."""
+    text = {
+        "vocab_size": 512, "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "head_dim": 16,
+        "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 256,
+    }  # fmt: skip
+    eyes = {
+        "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2,
+        "image_size": 28, "patch_size": 14,
+    }  # fmt: skip
+    config = Gemma3Config(text_config=text, vision_config=eyes, mm_tokens_per_image=4)
+    Gemma3ForConditionalGeneration(config).save_pretrained(folder)
+    return folder
+
+
+def test_the_text_part_of_a_model_that_also_sees(make_adapter, tmp_path):
+    base = seeing(tmp_path / "base")
+    targets = r".*language_model.*\.(q_proj|down_proj|embed_tokens)"
+    adapter = make_adapter(base, tmp_path / "adapter", target_modules=targets)
+    assert merged_and_unmerged(base, adapter, tmp_path / "merged") < 1e-5
+    ours, before = load_file(tmp_path / "merged/model.safetensors"), load_file(base / "model.safetensors")
+    changed = {name for name in before if not torch.equal(ours[name], before[name])}
+    assert len(changed) == 5 and all(name.startswith("language_model.model.") for name in changed)
+
+
+@pytest.mark.parametrize(
+    ("name", "stored"),
+    [
+        (
+            "model.language_model.layers.0.mlp.up_proj.weight",
+            "language_model.model.layers.0.mlp.up_proj.weight",
+        ),
+        ("model.language_model.norm.weight", "model.norm.weight"),  # Qwen2.5-VL
+        ("model.layers.0.mlp.up_proj.weight", "model.language_model.layers.0.mlp.up_proj.weight"),  # Qwen3.5
+        ("model.layers.0.mlp.up_proj.weight", "language_model.model.layers.0.mlp.up_proj.weight"),  # Llama 4
+        ("lm_head.weight", "language_model.lm_head.weight"),
+        ("model.visual.merger.weight", "visual.merger.weight"),
+    ],
+)
+def test_names_that_transformers_changes_as_it_loads_a_model(name, stored):
+    assert in_base(name, {stored: (1,), "other.weight": (1,)}) == stored
+    assert in_base(name, {stored: (1,), name: (1,)}) == name
+
+
+def test_a_product_that_was_never_trained_is_idle(make_adapter, biased, tmp_path):
+    with Adapter(make_adapter(biased, tmp_path / "adapter", target_modules=["q_proj"])) as adapter:
+        assert not any(change.idle for change in read_forms(adapter, {}, "llama").values())
+    weights = load_file(tmp_path / "adapter/adapter_model.safetensors")
+    zeros = {name: torch.zeros_like(one) if "lora_B" in name else one for name, one in weights.items()}
+    save_file(zeros, tmp_path / "adapter/adapter_model.safetensors", {"format": "pt"})
+    with Adapter(tmp_path / "adapter") as adapter:
+        assert all(change.idle for change in read_forms(adapter, {}, "llama").values())
 
 
 def moe(folder: Path, kind: str) -> Path:
