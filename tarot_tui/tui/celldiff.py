@@ -28,10 +28,10 @@ _TOKENS = re.compile(
     re.DOTALL,
 )
 #: Controls that touch no cell and move no cursor: line wrap, synchronised output, cursor visibility, mouse, focus and
-#: paste modes, mode queries, kitty keyboard, notifications, the clipboard and the pointer's shape, the bell.
+#: paste modes, mode queries, kitty keyboard, notifications, the clipboard, the bell.
 _HARMLESS = re.compile(
     r"\x1b\[\?(?:7|25|100[0-6]|1015|2004)[hl]|\x1b\[\?\d+\$p|\x1b\[[<>]\d*u"
-    r"|\x1b\](?:9|52|22);[^\x07\x1b]*(?:\x07|\x1b\\)|\x07"
+    r"|\x1b\](?:9|52);[^\x07\x1b]*(?:\x07|\x1b\\)|\x07"
 )
 _OTHER_SCREEN = ("\x1b[?1049h", "\x1b[?1049l")
 _FRAME_START, _FRAME_END = "\x1b[?2026h", "\x1b[?2026l"
@@ -83,6 +83,8 @@ class CellDiff:
                 self._x, self._y = 0, self._y + 1
             elif value in (_FRAME_START, _FRAME_END):
                 self._framed, self._drawing = True, value == _FRAME_START
+            elif value.startswith("\x1b]22;"):
+                pass  # the pointer's shape: not worth a byte, and older terminals complain of it
             elif _HARMLESS.fullmatch(value):
                 self._out.append(value)
             else:

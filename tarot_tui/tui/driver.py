@@ -22,8 +22,9 @@ from textual.message import Message
 
 from tarot_tui.tui import first_frame
 from tarot_tui.tui.celldiff import CellDiff
+from tarot_tui.tui.narrow import ambiguous_width
 from tarot_tui.tui.outlet import Outlet
-from tarot_tui.tui.replies import Replies, ambiguous_width, questions
+from tarot_tui.tui.replies import Replies, questions
 from tarot_tui.tui.stray import StrayOutput
 
 #: A mouse report of the X10 kind, three raw bytes behind ``ESC [ M``: not UTF-8. tmux sends them after a

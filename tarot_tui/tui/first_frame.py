@@ -19,8 +19,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from tarot_tui import personal
-from tarot_tui.tui.narrow import narrow
-from tarot_tui.tui.replies import ambiguous_width
+from tarot_tui.tui.narrow import ambiguous_width, narrow
 from tarot_tui.tui.theme_files import chosen_blindly, folders
 
 _ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l", "\x1b[0m\x1b[?25h\x1b[?1049l"

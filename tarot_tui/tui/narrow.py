@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from functools import lru_cache
+
+from tarot_tui import personal
 
 _EMOJI = re.compile(".\ufe0f?", re.DOTALL)
 _ALIKE = {
@@ -35,6 +38,12 @@ _ALIKE = {
     }.items()
     for character in characters
 }
+
+
+def ambiguous_width(environ: Mapping[str, str]) -> str:
+    """What the user says of those characters: ``wide``, ``narrow``, or nothing, for the terminal to say."""
+    said = environ.get("TAROT_TUI_AMBIGUOUS", "") or personal.recall("ambiguous")
+    return said if said in ("wide", "narrow") else ""
 
 
 def narrow(text: str) -> str:

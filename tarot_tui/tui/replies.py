@@ -3,8 +3,8 @@
 Two things no environment variable tells for sure: whether its background is light (OSC 11, as in xterm's ctlseqs), and
 whether it draws the characters that Unicode calls *ambiguous* over two cells, as some do for Chinese and Japanese: one is
 drawn, and the cursor asked for (CSI 6 n). Every terminal answers that, and in order: so it also tells that no other answer
-is to come. Nothing waits for any of it. Whoever leaves because of what is on the screen leaves behind the answers, for
-they were asked before that was drawn.
+is to come. Nothing waits for any of it. The questions go out before the app draws: so the answers come before the key of
+somebody who leaves because of what it shows, over any link; for who is quicker the driver waits a moment.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Mapping
-
-from tarot_tui import personal
 
 #: Asked with the first output, so that whatever is drawn is drawn over the character.
 BACKGROUND, WIDTH = "\x1b]11;?\x1b\\", "\x1b[1;1H\x1b[8m─\x1b[0m\x1b[6n"
@@ -37,12 +35,6 @@ def questions(environ: Mapping[str, str], *, width: bool) -> str:
     mute = environ.get("TERM", "").startswith(_MUTE) or "STY" in environ
     colour = "" if mute and "TMUX" not in environ else BACKGROUND
     return colour + (WIDTH if width else "\x1b[6n")
-
-
-def ambiguous_width(environ: Mapping[str, str]) -> str:
-    """What the user says of those characters: ``wide``, ``narrow``, or nothing, for the terminal to say."""
-    said = environ.get("TAROT_TUI_AMBIGUOUS", "") or personal.recall("ambiguous")
-    return said if said in ("wide", "narrow") else ""
 
 
 class Replies:
