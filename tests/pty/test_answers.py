@@ -74,14 +74,14 @@ def typed(tmp_path, terminal):
 def test_a_light_background_gets_the_light_theme_and_the_next_start_begins_with_it(typed, answer):
     one = typed(answer)
     one.wait_for("it is there")
-    deadline = time.monotonic() + 20  # keys come before an answer or behind it, but not within
+    deadline = time.monotonic() + 60  # keys come before an answer or behind it, but not within
     while personal.recall("background") != "light" and time.monotonic() < deadline:
         time.sleep(0.05)
     one.type("abc")
     one.type("d")
-    assert "typed: 'abcd' in parchment" in one.wait_for("typed: 'abcd'")
+    one.wait_for("typed: 'abcd' in parchment")
     one.press("\r")
-    assert one.process.wait(20) == 0
+    assert one.process.wait(60) == 0
     assert theme.choose({}, "truecolor", {}) == "parchment"
 
 
@@ -95,7 +95,7 @@ def test_any_other_answer_changes_nothing_and_is_no_key(typed, said):
     one.wait_for("it is there")
     time.sleep(0.4)
     one.type("xyz")
-    assert "typed: 'xyz' in night" in one.wait_for("typed: 'xyz'")
+    one.wait_for("typed: 'xyz' in night")
 
 
 def test_a_theme_that_was_chosen_stays(typed):
@@ -103,7 +103,7 @@ def test_a_theme_that_was_chosen_stays(typed):
     one.wait_for("it is there")
     time.sleep(0.5)
     one.type("x")
-    assert "in justice" in one.wait_for("typed: 'x'")
+    one.wait_for("typed: 'x' in justice")
 
 
 def test_a_terminal_that_would_show_the_question_is_not_asked(typed):
@@ -115,14 +115,14 @@ def test_a_terminal_that_would_show_the_question_is_not_asked(typed):
 def test_who_leaves_before_the_answer_comes_finds_none_of_it_at_the_prompt(tmp_path, terminal):
     argv = f"{sys.executable} -c '{APP}'; read -rp 'prompt> ' line; echo \"got: [$line]\""
     one = terminal("-c", argv, cwd=tmp_path, program=["bash"], answer=says(LIGHT, after=0.25))
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while ASKED not in one.sent and time.monotonic() < end:
         time.sleep(0.002)
     one.press("\r")  # typed before anything was to be seen
     one.wait_for("prompt>")
     time.sleep(0.4)
     one.press("ls\r")
-    assert "got: [ls]" in one.wait_for("got:")
+    one.wait_for("got: [ls]")
 
 
 @pytest.fixture
@@ -134,20 +134,29 @@ def as_wide(monkeypatch):
     )
 
 
+def is_framed(one):
+    """Whether the palette stands in a frame of signs that take one cell everywhere, and so does all else."""
+    drawn = [cell.data for cell in one.cells()]
+    rows = [drawn[at : at + 110] for at in range(0, len(drawn), 110)]
+    edges = [row for row, cells in enumerate(rows) if cells.count("+") == 2]
+    if len(edges) != 2 or any(unicodedata.east_asian_width(sign) == "A" for sign in drawn if len(sign) == 1):
+        return False
+    top, bottom = edges
+    left, right = (at for at, cell in enumerate(rows[top]) if cell == "+")
+    sides = {(rows[y][left], rows[y][right]) for y in range(top + 1, bottom)}
+    return bottom - top > 8 and "Commands" in "".join(rows[top]) and sides == {("|", "|")}
+
+
 def test_nothing_shifts_where_lines_and_signs_are_drawn_over_two_cells(tmp_path, terminal, as_wide):
     place = create(tmp_path / "塔羅", example=True).root
     one = terminal(cwd=place, columns=110, lines=36, answer=says(b""))
     one.wait_for("q quit")
     one.press("\x10")
     one.wait_for("Commands")
-    time.sleep(0.5)
-    drawn = [cell.data for cell in one.cells()]
-    assert not {one for one in drawn if len(one) == 1 and unicodedata.east_asian_width(one) == "A"}
-    rows = [drawn[at : at + 110] for at in range(0, len(drawn), 110)]
-    top, bottom = (row for row, cells in enumerate(rows) if cells.count("+") == 2)
-    left, right = (at for at, cell in enumerate(rows[top]) if cell == "+")
-    assert bottom - top > 8 and "Commands" in "".join(rows[top])
-    assert {(rows[y][left], rows[y][right]) for y in range(top + 1, bottom)} == {("|", "|")}, one.screen()
+    deadline = time.monotonic() + 60
+    while not is_framed(one) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert is_framed(one), one.screen()
     one.type("lines drawn")  # whoever wants them all the same
     one.press("\r")
     one.wait_for("·")

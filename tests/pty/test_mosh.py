@@ -42,5 +42,5 @@ def test_what_mosh_shows_is_whole_in_chinese_with_the_mouse_and_after_a_resize(
     shown = one.wait_for("執行中")
     assert "deck" in shown and not any(len(line) > 80 for line in shown.splitlines())
     one.type("q")
-    assert one.process.wait(20) == 0
+    assert one.process.wait(60) == 0
     assert "rgb:" not in one.screen() and ";2R" not in one.screen()
