@@ -98,9 +98,13 @@ def in_base(name: str, shapes: Shapes) -> str:
     Older checkpoints leave out the model's own prefix (GPT-2's ``h.0…`` for ``transformer.h.0…``), and transformers 5
     renames Mixtral's blocks, and the text part of a model that also sees, as it loads them.
     """
-    renamed = [there + name.removeprefix(here) for here, there in _TEXT_PARTS if name.startswith(here)]
-    others = (name.partition(".")[2], name.replace(".mlp.gate.", ".block_sparse_moe.gate."), *renamed)
-    return next((candidate for candidate in (name, *others) if candidate in shapes), name)
+    others = (name.partition(".")[2], name.replace(".mlp.gate.", ".block_sparse_moe.gate."))
+    candidates = (name, *others, *_as_text_part(name))
+    return next((candidate for candidate in candidates if candidate in shapes), name)
+
+
+def _as_text_part(name: str) -> list[str]:
+    return [there + name.removeprefix(here) for here, there in _TEXT_PARTS if name.startswith(here)]
 
 
 class _Reader:
@@ -126,13 +130,19 @@ class _Reader:
             if partner not in self.left:
                 raise _incomplete(key)
             a, b = self.take(key), self.take(partner)
-            if not embedding and in_base(f"{module}.weight", self.shapes) not in self.shapes:
-                experts = expert_products(self.adapter, module, a, b, self.shapes, self.model_type)
-                for name, product in experts.items():
-                    self.change(name).products += (product,)
-                if experts:
-                    continue
-            self._pair(module, a, b, embedding)
+            known = embedding or in_base(f"{module}.weight", self.shapes) in self.shapes
+            if known or not self._experts(module, a, b):
+                self._pair(module, a, b, embedding)
+
+    def _experts(self, module: str, a: Stored, b: Stored) -> bool:
+        """Whether the pair is one of experts, and then its products."""
+        for stack in (module, *_as_text_part(module)):
+            found = expert_products(self.adapter, stack, a, b, self.shapes, self.model_type)
+            for name, product in found.items():
+                self.change(name).products += (product,)
+            if found:
+                return True
+        return False
 
     def _pair(self, module: str, a: Stored, b: Stored, embedding: bool) -> None:
         change = self.change(f"{module}.weight")

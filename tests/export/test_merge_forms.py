@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -215,6 +216,28 @@ def test_experts(make_adapter, tmp_path, kind):
     for name, expected in load_file(tmp_path / "peft/model.safetensors").items():
         # Bit for bit where numpy adds in torch's order, which it does under a worker's environment; here nearly so.
         assert torch.allclose(found[name], expected, rtol=1e-6, atol=1e-8), name
+
+
+def test_experts_of_a_text_part(make_adapter, tmp_path):
+    """The same weights under the names of a model that also sees give the same."""
+    base = moe(tmp_path / "base", "GptOss")
+    adapter = make_adapter(
+        base, tmp_path / "adapter", target_modules=["q_proj"], target_parameters=["mlp.experts.down_proj"]
+    )
+    seeing = tmp_path / "seeing"
+    seeing.mkdir()
+    shutil.copyfile(base / "config.json", seeing / "config.json")
+
+    def there(name: str) -> str:
+        return name.replace("model.", "model.language_model.", 1)
+
+    weights = load_file(base / "model.safetensors")
+    save_file({there(name): one for name, one in weights.items()}, seeing / "model.safetensors")
+    for folder, target in ((base, "one"), (seeing, "other")):
+        merge(folder, [Weighted(adapter)], tmp_path / target)
+    found = load_file(tmp_path / "other/model.safetensors")
+    for name, one in load_file(tmp_path / "one/model.safetensors").items():
+        assert torch.equal(found[there(name)], one)
 
 
 def test_fused_experts_that_lie_the_other_way(make_adapter, tmp_path):
