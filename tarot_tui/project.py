@@ -218,9 +218,7 @@ def replacing(path: Path, mode: int = 0o666) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, mode & ~umask)
+        os.chmod(temporary, mode & ~umask())
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -228,6 +226,16 @@ def replacing(path: Path, mode: int = 0o666) -> Iterator[Path]:
         with suppress(OSError):
             temporary.unlink()
         raise
+
+
+def umask() -> int:
+    """The permissions that new files of this process lack."""
+    # The system call only tells it by changing it, for all threads: two that did so at once could leave it changed.
+    with suppress(OSError, ValueError, StopIteration), open("/proc/self/status") as lines:
+        return int(next(line for line in lines if line.startswith("Umask:")).split()[1], 8)
+    found = os.umask(0o077)
+    os.umask(found)
+    return found
 
 
 def write_text(path: Path, text: str, mode: int = 0o666) -> None:

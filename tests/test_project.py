@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tarot_tui.errors import BadInput
-from tarot_tui.project import FOLDERS, Project, create, find, read_yaml, replacing, safe_name, write_text
+from tarot_tui.project import (
+    FOLDERS,
+    Project,
+    create,
+    find,
+    read_yaml,
+    replacing,
+    safe_name,
+    umask,
+    write_text,
+)
 
 
 def test_a_project_is_found_from_any_folder_below_it(tmp_path):
@@ -78,6 +89,17 @@ def test_a_write_honours_the_umask(tmp_path):
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o640
+
+
+def test_threads_that_write_at_once_leave_the_umask_as_it_is(tmp_path):
+    before = os.umask(0o027)
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(lambda number: write_text(tmp_path / str(number), "x"), range(300)))
+        assert umask() == 0o027
+    finally:
+        os.umask(before)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o640}
 
 
 def test_paths_are_stored_relative_so_the_folder_can_move(tmp_path):

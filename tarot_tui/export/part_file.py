@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from tarot_tui.project import write_text
+from tarot_tui.project import umask, write_text
 
 _BLOCK = 1 << 20
 
@@ -94,10 +94,8 @@ class PartFile:
 
     def finish(self) -> None:
         """Give the whole file its name, durably. The journal stays until :meth:`forget`."""
-        umask = os.umask(0)
-        os.umask(umask)
         self._file.flush()
-        os.fchmod(self._file.fileno(), 0o666 & ~umask)
+        os.fchmod(self._file.fileno(), 0o666 & ~umask())
         os.fsync(self._file.fileno())
         self.close()
         os.replace(self.part, self.path)
