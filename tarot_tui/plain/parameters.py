@@ -61,7 +61,11 @@ def _changed(values: dict[str, Any]) -> dict[str, Any]:
 
 def _asked(field: recipes.Field, values: dict[str, Any]) -> dict[str, Any]:
     now = values.get(field.name, field.default)
-    tell("", f"{field.name}: {field.help}", _("Allowed: {allowed}.").format(allowed=field.allowed))
+    tell(
+        "",
+        _("{name}: {words}").format(name=field.name, words=field.help),
+        _("Allowed: {allowed}.").format(allowed=field.allowed),
+    )
 
     def changed(answer: str) -> dict[str, Any]:
         # What a script would say: the same reading, the same complaints.

@@ -109,7 +109,10 @@ class FieldRow(Vertical):
     def help(self) -> str:
         """What it does, what is allowed, and what more or less of it does."""
         field = self.field
-        lines = [f"{field.name}: {field.help}", _("Allowed: {allowed}.").format(allowed=field.allowed)]
+        lines = [
+            _("{name}: {words}").format(name=field.name, words=field.help),
+            _("Allowed: {allowed}.").format(allowed=field.allowed),
+        ]
         if field.default not in (None, []):
             lines.append(_("Unless changed: {default}.").format(default=written(field.default)))
         if more_or_less := effects(field.name):

@@ -134,7 +134,7 @@ class RecipeForm(Vertical):
     def line_for(self, widget: Widget | None) -> str:
         """The same in one line."""
         row = _row_around(widget)
-        return f"{row.field.name}: {row.field.help}" if row else ""
+        return _("{name}: {words}").format(name=row.field.name, words=row.field.help) if row else ""
 
     def on_field_row_changed(self, event: FieldRow.Changed) -> None:
         """Check at once, and tell."""
