@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-_OPENS = "「『（〈《【〔"
-_CLOSES = "、。，．：；！？」』）〉》】〕…％"
+_OPENS = "「『（〈《【〔“"
+_CLOSES = "、。，．：；！？」』）〉》】〕”…％"
 _HAN = "\u3005-\u3007\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 # A space that does not break is none, and glues.
 _SPACE, _GLUE = " \t\r\n\f\v\u3000", "\u00a0"

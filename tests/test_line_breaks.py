@@ -23,6 +23,7 @@ def test_chinese_is_broken_anywhere_and_fills_its_lines():
 def test_no_line_begins_with_a_closing_mark_or_ends_with_an_opening_one():
     assert broken("請先停止工作。再看", 12) == ["請先停止工", "作。再看"]
     assert broken("請先停止「工作」", 10) == ["請先停止", "「工作」"]
+    assert broken("请先停止“工作”", 9) == ["请先停止", "“工作”"]
 
 
 def test_a_number_keeps_its_measure_word():
