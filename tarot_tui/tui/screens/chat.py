@@ -110,6 +110,10 @@ class ChatScreen(StepScreen):
         """The model that is talked to; empty before there is one."""
         return self._speakers.names[0] if self._speakers else ""
 
+    def is_possible(self, verb: str) -> bool:
+        """What is done with a model, while there is one."""
+        return bool(self._speakers) if verb in ("settings", "start_over") else super().is_possible(verb)
+
     @property
     def busy(self) -> bool:
         """While there is a conversation to lose."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from rich.cells import set_cell_size
 from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
@@ -21,6 +22,8 @@ _LOOKS = {
     "info": (N_("info"), "$text-muted"),
     "ok": (N_("ok"), "$text-success"),
 }
+#: Cells of the word in front.
+_INDENT = 5
 
 
 (UNFOLD,) = table(
@@ -34,6 +37,10 @@ class FindingList(KeyedList):
 
     KEYS = (UNFOLD, *KeyedList.KEYS)
     BINDINGS = bindings((UNFOLD,))
+    # The room for a bar is always left, so that what is wrapped here is wrapped no further.
+    DEFAULT_CSS = """
+    FindingList { scrollbar-gutter: stable; scrollbar-size-vertical: 1; }
+    """
 
     def __init__(self, id: str | None = None, fix_key: str = "") -> None:
         """fix_key: the key that makes the fix of a finding when it is a change of the recipe, where there is one."""
@@ -42,15 +49,26 @@ class FindingList(KeyedList):
         self.findings: list[Finding] = []
         self._unfolded: set[str] = set()
         self._folded: set[str] = set()
+        self._width = 0
 
     def show(self, findings: Iterable[Finding]) -> None:
-        """Show these, keeping the place and what is unfolded."""
+        """Show these, keeping what is unfolded, and the place of somebody who is in the list."""
         ordered = worst_first(list(findings))
         if ordered == self.findings and self.option_count:
             return
-        kept = self._highlighted_id()
+        kept = self._highlighted_id() if self.has_focus else None
         self.findings = ordered
         self._rebuild(kept)
+
+    def on_resize(self) -> None:
+        """Wrap anew where there is another width."""
+        if self._width != self._room:
+            self._rebuild(self._highlighted_id())
+
+    @property
+    def _room(self) -> int:
+        """Cells of a line."""
+        return self.scrollable_content_region.width
 
     @property
     def chosen(self) -> Finding | None:
@@ -69,6 +87,7 @@ class FindingList(KeyedList):
         self._rebuild(finding.id)
 
     def _rebuild(self, highlight: str | None) -> None:
+        self._width = self._room
         self.clear_options()
         self.add_options([Option(self._prompt(finding)) for finding in self.findings])
         if self.findings:
@@ -77,20 +96,26 @@ class FindingList(KeyedList):
 
     def _prompt(self, finding: Finding) -> Content:
         word, style = _LOOKS[finding.severity]
-        lines = [Content.styled(f"{_(word):<5}", f"{style} bold") + Content(one_line(finding.text, 400))]
+        head = Content.styled(set_cell_size(_(word), _INDENT), f"{style} bold")
+        lines = self._beside(head, Content(one_line(finding.text, 400)))
         by_key = bool(self._fix_key) and _changes_the_recipe(finding)
         if by_key:
-            lines.append(
-                Content.styled(f"      {self._fix_key}", "$footer-key-foreground bold")
-                + Content(f"  {one_line(finding.fix, 200)}")
-            )
+            key = Content.styled(f"{self._fix_key}  ", "$footer-key-foreground bold")
+            lines += self._beside(Content(" " * _INDENT), key + Content(one_line(finding.fix, 200)))
         if self._is_unfolded(finding):
             if finding.fix and not by_key:
                 fix = _("fix: {fix}").format(fix=plain(finding.fix))
-                lines.append(Content(f"      {fix}"))
+                lines += self._beside(Content(" " * _INDENT), Content(fix))
             if finding.evidence:
-                lines.append(Content.styled(f"      {one_line(finding.evidence, 400)}", "$text-muted"))
+                said = Content.styled(one_line(finding.evidence, 400), "$text-muted")
+                lines += self._beside(Content(" " * _INDENT), said)
         return Content("\n").join(lines)
+
+    def _beside(self, head: Content, text: Content) -> list[Content]:
+        """``head`` and the text beside it, which goes on below itself."""
+        room = self._width - _INDENT
+        first, *others = text.wrap(room) if room > _INDENT else [text]
+        return [head + first, *(Content(" " * _INDENT) + line for line in others)]
 
     def _is_unfolded(self, finding: Finding) -> bool:
         if finding.id in self._folded:
