@@ -10,6 +10,7 @@ No Textual here.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import termios
@@ -23,6 +24,7 @@ from tarot_tui.tui.narrow import ambiguous_width, narrow
 from tarot_tui.tui.theme_files import chosen_blindly, folders
 
 _ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l", "\x1b[0m\x1b[?25h\x1b[?1049l"
+_GAP = re.compile(" {6,}")
 _IN, _OUT = 0, 2  # where Textual reads keys and draws
 
 
@@ -107,24 +109,36 @@ def _write(text: str) -> None:
 
 def drawn(lines: list[Line], environ: Mapping[str, str]) -> str:
     """What makes a terminal with these variables show ``lines``, and nothing else."""
-    colors, worn = _colors(environ), Look()
+    colors = _colors(environ)
     shown = narrow if ambiguous_width(environ) == "wide" else str
-    parts = [_sgr(worn, colors), "\x1b[2J"]
+    worn = _codes(Look(), colors)
+    erased = worn[-1]
+    parts = [f"\x1b[0;{';'.join(worn)}m\x1b[2J"]
     for x, y, pieces in lines:
         parts.append(f"\x1b[{y + 1};{x + 1}H")
         for look, text in pieces:
-            parts.append(shown(text) if look == worn else _sgr(look, colors) + shown(text))
-            worn = look
+            codes = _codes(look, colors)
+            if new := [code for code, before in zip(codes, worn, strict=True) if code != before]:
+                parts.append(f"\x1b[{';'.join(new)}m")
+            text = shown(text)
+            # What was just erased need not be sent again.
+            parts.append(_GAP.sub(_skip, text) if codes[-1] == erased else text)
+            worn = codes
     return "".join(parts)
 
 
-def _sgr(look: Look, colors: Mapping[str, str]) -> str:
-    codes = ["0", "1"] if look.bold else ["0"]
-    if color := colors.get(look.color) or colors.get("foreground"):
-        codes.append(f"38;2;{color}")
-    if ground := colors.get(look.ground):
-        codes.append(f"48;2;{ground}")
-    return f"\x1b[{';'.join(codes)}m"
+def _skip(gap: re.Match[str]) -> str:
+    return f"\x1b[{len(gap[0])}C"
+
+
+def _codes(look: Look, colors: Mapping[str, str]) -> tuple[str, str, str]:
+    """The SGR parameters for weight, colour and background; ``39`` and ``49`` are the terminal's own."""
+    color, ground = colors.get(look.color) or colors.get("foreground"), colors.get(look.ground)
+    return (
+        "1" if look.bold else "22",
+        f"38;2;{color}" if color else "39",
+        f"48;2;{ground}" if ground else "49",
+    )
 
 
 def _colors(environ: Mapping[str, str]) -> dict[str, str]:

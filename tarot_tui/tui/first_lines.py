@@ -10,22 +10,13 @@ import time
 from itertools import islice, takewhile
 from pathlib import Path
 
-from rich.cells import cell_len
-
-from tarot_tui.jobs import foreign, slurm
-from tarot_tui.jobs.find import all_jobs
-from tarot_tui.jobs.look import status_of
-from tarot_tui.jobs.snapshot import elapsed, eta, snapshot
-from tarot_tui.jobs.spec import read_head
 from tarot_tui.locale import _
 from tarot_tui.project import Project
 from tarot_tui.text import one_line
-from tarot_tui.tui import steps
 from tarot_tui.tui.first_frame import Line, Look
-from tarot_tui.tui.head_lines import progress_line, times, title_line
-from tarot_tui.tui.rail_lines import rail_lines
-from tarot_tui.tui.spans import Runs, flow
-from tarot_tui.tui.table_lines import columns, heading, here, row
+from tarot_tui.tui.spans import Runs, flow, width_of
+
+# What only one of the screens needs is imported there: the start of another does not wait for it.
 
 #: As in the styles of :class:`tarot_tui.tui.widgets.run_head.RunHead`.
 _HEAD = {
@@ -66,6 +57,12 @@ _RAIL = {
 
 def run(folder: Path, width: int, height: int) -> list[Line]:
     """Of the live view of a run: what it is and how it is, how far it has come, when it will be done."""
+    from tarot_tui.jobs import foreign, slurm
+    from tarot_tui.jobs.look import status_of
+    from tarot_tui.jobs.snapshot import elapsed, eta
+    from tarot_tui.jobs.spec import read_head
+    from tarot_tui.tui.head_lines import progress_line, times, title_line
+
     if slurm.is_slurms(folder):
         return []
     found, room = status_of(folder), width - 2
@@ -78,6 +75,11 @@ def run(folder: Path, width: int, height: int) -> list[Line]:
 
 def runs(project: Project, width: int, height: int) -> list[Line]:
     """Of the list of runs: those that fit."""
+    from tarot_tui.jobs import slurm
+    from tarot_tui.jobs.find import all_jobs
+    from tarot_tui.jobs.snapshot import snapshot
+    from tarot_tui.tui.table_lines import columns, heading, here, row
+
     room = width - 2
     layout = columns(room)
     folders = islice(reversed(all_jobs(project)), max(height - 4, 0))
@@ -92,6 +94,9 @@ def runs(project: Project, width: int, height: int) -> list[Line]:
 
 def step(project: Project, width: int, height: int) -> list[Line]:
     """Of the wizard: the rail, and which step this is."""
+    from tarot_tui.tui import steps
+    from tarot_tui.tui.rail_lines import rail_lines
+
     current, wide = steps.left_at(project), width >= 110
     left, top, rail = (2, 1, 28) if wide else (1, 0, 17)
     blank = [Line(0, y, [(Look(ground="panel"), " " * rail)]) for y in range(height - 1)]
@@ -99,8 +104,9 @@ def step(project: Project, width: int, height: int) -> list[Line]:
     found = steps.STEPS[steps.IDS.index(current)]
     pane: list[Runs] = [[("name", _(found.title)), ("label", "  " + steps.position(current))]]
     x, room = (rail + 3, width - rail - 5) if wide else (rail + 2, width - rail - 3)
-    if cell_len(_(found.purpose)) <= room:
-        pane.append([("label", _(found.purpose))])
+    purpose: Runs = [("label", _(found.purpose))]
+    if width_of(purpose) <= room:
+        pane.append(purpose)
     return [*blank, *_placed(left, top, lines, _RAIL), *_placed(x, top, pane, _PANE)]
 
 
