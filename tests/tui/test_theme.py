@@ -67,7 +67,7 @@ def test_a_broken_theme_file_is_named_with_what_is_wrong(tmp_path, text, word):
     assert str(path) in str(error.value) and word in str(error.value)
 
 
-async def test_a_broken_theme_of_the_users_is_left_out_and_said_once(tmp_path, monkeypatch):
+async def test_a_broken_theme_of_the_users_is_left_out_and_said_once(tmp_path, monkeypatch, colours):
     folder = tmp_path / "tarot-tui" / "themes"
     folder.mkdir(parents=True)
     write(folder, "[colors")
