@@ -25,6 +25,8 @@ from tarot_tui.tui.theme_files import chosen_blindly, folders
 
 _ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l", "\x1b[0m\x1b[?25h\x1b[?1049l"
 _GAP = re.compile(" {6,}")
+#: Cells and lines of a terminal below which nothing is drawn; one that knows no size says 0.
+_LEAST = 40, 8
 _IN, _OUT = 0, 2  # where Textual reads keys and draws
 
 
@@ -84,8 +86,7 @@ def give_back() -> None:
 def _show(draw: Draw) -> None:
     global _before
     width, height = os.get_terminal_size(_OUT)
-    lines = draw(width, height)
-    if not lines:
+    if width < _LEAST[0] or height < _LEAST[1] or not (lines := draw(width, height)):
         return
     _before = termios.tcgetattr(_IN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # politely ended, it gives the terminal back too

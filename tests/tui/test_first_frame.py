@@ -30,6 +30,10 @@ def job(make_job):
     return running
 
 
+#: In place of Textual's first module: what is drawn before it can be looked at for as long as one likes.
+NO_TEXTUAL = "import time; time.sleep(600)"
+
+
 def run(project, job):
     return WatchApp(project, job.folder), partial(first_lines.run, job.folder)
 
@@ -118,12 +122,12 @@ def alike(one, other):
 def started(open_terminal, project, job, tmp_path):
     """A start of the live view; instead of Textual's its first module may be what a test says."""
 
-    def start(textual="", **environ):
+    def start(textual="", verb=("watch", job.folder.name), size=(100, 30), **environ):
         if textual:
             (tmp_path / "textual.py").write_text(textual)
             environ["PYTHONPATH"] = os.pathsep.join([str(tmp_path), *sys.path])
-        argv = [sys.executable, "-m", "tarot_tui", "--project", str(project.root), "watch", job.folder.name]
-        return open_terminal(argv, 100, 30, **environ)
+        argv = [sys.executable, "-m", "tarot_tui", "--project", str(project.root), *verb]
+        return open_terminal(argv, *size, **environ)
 
     return start
 
@@ -137,10 +141,17 @@ def test_a_key_that_is_pressed_before_textual_is_there_counts(started):
     assert terminal.raw.count(b"\x1b[?1049h") == terminal.raw.count(b"\x1b[?1049l") == 1
 
 
-@pytest.mark.parametrize("number, status", [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_start_that_is_ended_gives_the_terminal_back(started, number, status):
-    terminal = started("import time; time.sleep(600)")
-    terminal.wait_for("step 120 of 400")
+@pytest.mark.parametrize(
+    "verb, words, number, status",
+    [
+        (("watch", "-1"), "step 120 of 400", signal.SIGTERM, 143),
+        (("watch",), "120/400", signal.SIGINT, 130),
+        ((), "step 1 of 7", signal.SIGTERM, 143),
+    ],
+)
+def test_a_start_that_is_ended_gives_the_terminal_back(started, verb, words, number, status):
+    terminal = started(NO_TEXTUAL, verb)
+    terminal.wait_for(words)
     terminal.process.send_signal(number)
     assert terminal.wait_end() == status
     assert terminal.attributes() == terminal.attributes_before
@@ -166,3 +177,9 @@ def test_a_hostile_name_reaches_no_terminal(tmp_path):
     (folder / "trainer_log.jsonl").write_text('{"current_steps": 1, "total_steps": 4, "loss": 2.0}\n')
     sent = drawn(first_lines.run(folder, 120, 40), {})
     assert "saves" in sent and sent.count("\x1b[2J") == 1 and "\n" not in sent
+
+
+def test_a_terminal_too_small_for_anything_is_left_to_textual(started):
+    terminal = started("raise SystemExit(7)", size=(30, 5))
+    assert terminal.wait_end() == 7
+    assert terminal.raw == b""
