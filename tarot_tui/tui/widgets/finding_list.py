@@ -39,7 +39,7 @@ class FindingList(KeyedList):
     BINDINGS = bindings((UNFOLD,))
     # The room for a bar is always left, so that what is wrapped here is wrapped no further.
     DEFAULT_CSS = """
-    FindingList { scrollbar-gutter: stable; scrollbar-size-vertical: 1; }
+    FindingList { scrollbar-gutter: stable; scrollbar-size: 0 1; }
     """
 
     def __init__(self, id: str | None = None, fix_key: str = "") -> None:
