@@ -12,11 +12,12 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -41,6 +42,9 @@ CHECKOUT = "LLAMA_CPP_DIR"
 
 #: The finding's id when the question itself could not be answered; such an answer is not remembered.
 UNKNOWN = "export.converter"
+
+# A layer of the text part by its number, or without one a layer for MTP.
+_LAYER = re.compile(r"(?:model\.)?mtp\.|(?:model\.)?(?:language_model\.)?(?:model\.)?layers\.(\d+)\.")
 
 # What a converter needs of a model's folder. Code is left out on purpose: some of its classes load tokenizers with
 # ``trust_remote_code``, and what is not there cannot run.
@@ -171,6 +175,20 @@ def model_class(folder: Path) -> tuple[type, dict[str, Any]]:
         ) from None
 
 
+def expect_mtp(kind: type, settings: dict[str, Any], names: Iterable[str]) -> None:
+    """Tell ``kind`` whether the checkpoint with tensors ``names`` has layers that predict several tokens at once (MTP).
+
+    A config goes on to name them where transformers, which does not know them, saved the model without; llama.cpp could
+    not load what the converter then makes.
+    """
+    text = settings.get("text_config")
+    layers = {**settings, **(text if isinstance(text, dict) else {})}.get("num_hidden_layers")
+    found = map(_LAYER.match, names)
+    numbers = {match[1] for match in found if match}
+    beyond = isinstance(layers, int) and any(number and int(number) >= layers for number in numbers)
+    kind.no_mtp = not (None in numbers or beyond)  # type: ignore[attr-defined]
+
+
 def refuse_tokenizer(error: Exception) -> Refused:
     """The sentence for a tokenizer that the converter could not read or recognise."""
     return Refused(
@@ -263,8 +281,9 @@ def _judge(base: Path) -> dict[str, str] | None:
 def _read_vocabulary(kind: type, settings: dict[str, Any], folder: Path) -> None:
     import gguf
 
-    model = kind(folder, gguf.LlamaFileType.MOSTLY_BF16, folder / "none", hparams=settings)
+    kind.no_mtp = True  # type: ignore[attr-defined]  weights may not be here, and are not asked for
     try:
+        model = kind(folder, gguf.LlamaFileType.MOSTLY_BF16, folder / "none", hparams=settings)
         model.set_vocab()
     except Exception as error:  # whatever a foreign tokenizer makes the converter raise
         raise refuse_tokenizer(error) from error

@@ -51,9 +51,15 @@ class Output:
         self.quant, self.file = quant, PartFile(path)
         kind, settings = converter.model_class(folder)
         start = quant.file_type if quant.name in PLAIN else QUANTS["bf16"].file_type
-        self.model = kind(folder, gguf.LlamaFileType(start), path, hparams=settings, model_name=name)
-        source.give_to(self.model)
-        self.model.prepare_tensors()
+        converter.expect_mtp(kind, settings, source.tensors)
+        try:
+            self.model = kind(folder, gguf.LlamaFileType(start), path, hparams=settings, model_name=name)
+            source.give_to(self.model)
+            self.model.prepare_tensors()
+        except (TarotError, OSError, MemoryError):
+            raise
+        except Exception as error:  # whatever a config of another shape makes the converter raise
+            raise converter.refuse_tokenizer(error) from error
         self.model.ftype = gguf.LlamaFileType(quant.file_type)
         if first:  # reading a vocabulary takes seconds, and only one number is another
             self.model.gguf_writer.kv_data = copy.deepcopy(first.model.gguf_writer.kv_data)

@@ -121,3 +121,20 @@ def test_another_checkout_is_left_alone_and_that_is_said(checkout, what):
     said = []
     assert converter.newest(said.append) == converter.tool_dir()
     assert len(said) == 1 and str(checkout) in said[0]
+
+
+@pytest.mark.parametrize(
+    ("names", "settings", "missing"),
+    [
+        (["model.layers.1.x", "mtp.fc.weight"], {"num_hidden_layers": 2}, False),
+        (["model.layers.1.x", "model.layers.2.x"], {"num_hidden_layers": 2}, False),  # GLM numbers it on
+        (["model.layers.1.x"], {"num_hidden_layers": 2}, True),
+        (["model.language_model.layers.1.x"], {"text_config": {"num_hidden_layers": 2}}, True),
+        (["language_model.model.layers.2.x"], {"text_config": {"num_hidden_layers": 2}}, False),
+        (["model.layers.1.x", "vision_tower.encoder.layers.9.x"], {"num_hidden_layers": 2}, True),
+    ],
+)
+def test_layers_for_several_tokens_at_once_are_expected_only_where_they_are(names, settings, missing):
+    kind = type("Kind", (), {})
+    converter.expect_mtp(kind, settings, names)
+    assert kind.no_mtp is missing
