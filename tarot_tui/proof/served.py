@@ -70,6 +70,7 @@ def _run(arguments: list[str], gguf: Path, on_progress: Callable[[int, int], Non
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
+            env=os.environ | {"GGML_NO_BACKTRACE": "1"},  # for which llama.cpp would start a debugger
         )
         try:
             for line in process.stdout or ():

@@ -84,7 +84,8 @@ class Local:
             stderr=self._log,
             text=True,
             encoding="utf-8",
-            env=os.environ | {"TAROT_TUI_LANG": language()},
+            # Without a backtrace: for that llama.cpp would start a debugger, which may take minutes.
+            env=os.environ | {"TAROT_TUI_LANG": language(), "GGML_NO_BACKTRACE": "1"},
             start_new_session=True,  # a Ctrl-C at the terminal is for the answer, not for the model
         )
         threading.Thread(target=self._listen, daemon=True).start()
