@@ -56,6 +56,8 @@ def remove(project: Project, folder: Path) -> None:
         shutil.rmtree(doomed)
     finally:
         daemon.unlock(handle)
+    for left in project.jobs.glob(".*.removed"):  # by who was interrupted at it
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def folder_size(folder: Path) -> int:

@@ -69,6 +69,7 @@ def test_rm_deletes_what_was_named_and_nothing_else(tarot, done, project):
     kept, doomed = done("kept"), done("doomed")
     code, _out, err = tarot("rm", "doomed")
     assert code == 3 and "--yes" in err and doomed.exists()
+    (project.jobs / ".20260101-000000-half.removed").mkdir()  # an earlier one was interrupted
     code, out, _err = tarot("rm", "doomed", "--yes", "--json")
     assert code == 0 and json.loads(out)["removed"] == [doomed.name]
     assert kept.is_dir() and os.listdir(project.jobs) == [kept.name]
