@@ -61,7 +61,13 @@ def _narrow(character: str) -> str:
     alike = _ALIKE.get(character) or unicodedata.normalize("NFKD", character)[:1]  # é → e, ① → 1, Ⅳ → I
     if 0x2500 <= ord(character) < 0x2580 and not alike.isascii():
         return "+"  # corners and crossings of lines
-    return alike if alike.isascii() and alike.isprintable() else "?"
+    return alike if alike.isascii() and alike.isprintable() else _letter(alike)
+
+
+def _letter(character: str) -> str:
+    # By its name: GREEK SMALL LETTER ALPHA → a, CYRILLIC CAPITAL LETTER ZHE → Z.
+    kind, _letter, name = unicodedata.name(character, "").partition(" LETTER ")
+    return (name[:1].lower() if "SMALL" in kind else name[:1]) or "?"
 
 
 def _is_mark(character: str) -> bool:
