@@ -107,7 +107,9 @@ class Terminal:
         # Not pyte's own ``display``, which stumbles over half a wide character.
         with self._lock:
             columns = range(self._screen.columns)
-            lines = ("".join(self._screen.buffer[y][x].data for x in columns) for y in range(self._screen.lines))
+            lines = (
+                "".join(self._screen.buffer[y][x].data for x in columns) for y in range(self._screen.lines)
+            )
             return "\n".join(line.rstrip() for line in lines)
 
     def type(self, keys: str) -> None:
