@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import json
 import math
 import os
+import re
 import sys
 import tempfile
 import time
 import types
 from pathlib import Path
+
+from rich.cells import cell_len
 
 from tarot_tui.findings import Finding
 from tarot_tui.jobs import files, identity, spec
@@ -82,6 +86,19 @@ def made_up_run(project: Project) -> None:
     (folder / files.HARDWARE).write_text("".join(json.dumps(one) + "\n" for one in samples), "utf-8")
 
 
+def widened(svg: str) -> str:
+    """``svg`` with room for wide characters: Rich gives a text as many cells as it has characters, and squeezes it."""
+
+    def wide(found: re.Match[str]) -> str:
+        text = html.unescape(found[3])
+        length = float(found[2]) / max(len(text), 1) * cell_len(text)
+        return f'{found[1]}textLength="{length:.1f}"{found[4]}{found[3]}</text>'
+
+    return re.sub(
+        r'(<text [^>]*)textLength="([\d.]+)"(?=[^>]*>([^<]*)</text>)([^>]*>)[^<]*</text>', wide, svg
+    )
+
+
 async def draw(name: str) -> None:
     """One screenshot, as an SVG beside this file."""
     theme, code, size, keys, text = SHOTS[name]
@@ -103,7 +120,7 @@ async def draw(name: str) -> None:
                     raise SystemExit(f"{name}: {text!r} never came")
                 await pilot.pause(0.1)
             await pilot.pause(2.5 if name == "watch" else 0.5)
-            (HERE / f"{name}.svg").write_text(app.export_screenshot(title="tarot-tui"), "utf-8")
+            (HERE / f"{name}.svg").write_text(widened(app.export_screenshot(title="tarot-tui")), "utf-8")
         os.chdir(HERE)
 
 
