@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,13 +104,13 @@ def on_disk(name: str) -> int:
     blobs = Path(constants.HF_HUB_CACHE) / f"models--{flat}" / "blobs"
     fetched = modelscope.cache() / "models" / flat
     done = 0
-    for path in (*blobs.glob("*"), *(path for path in fetched.rglob("*") if path.is_file())):
-        try:
-            # Allocated rather than long: a half-loaded file may have its full length from the start.
-            found = path.stat()
-            done += min(found.st_size, found.st_blocks * 512)
-        except OSError:
-            continue
+    # Unlike a glob, a walk does not stumble over what is renamed meanwhile.
+    for place, _folders, names in (*os.walk(blobs), *os.walk(fetched)):
+        for one in names:
+            with suppress(OSError):
+                found = os.stat(os.path.join(place, one))
+                # Allocated rather than long: a half-loaded file may have its full length from the start.
+                done += min(found.st_size, found.st_blocks * 512)
     return done
 
 
