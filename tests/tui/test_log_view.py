@@ -293,10 +293,13 @@ async def test_what_is_in_sight_is_copied_through_the_terminal(opened, write, un
     write("a\n聖杯\n" + "x" * 100 + "\n")
     async with app.run_test(size=(60, 9), notifications=True) as pilot:
         await until(pilot, "聖杯")
+        sent = []
+        monkeypatch.setattr(app._driver, "write", sent.append)
         await pilot.press("c")
         await until(pilot, "3 lines")
         assert app.clipboard == "a\n聖杯\n" + "x" * 100
-        assert base64.b64encode(app.clipboard.encode())
+        # xterm's ctlseqs, OSC 52.
+        assert f"\x1b]52;c;{base64.b64encode(app.clipboard.encode()).decode()}\a" in sent
 
 
 async def test_it_is_saved_as_plain_text_over_nothing(opened, write, until, tmp_path, monkeypatch):
