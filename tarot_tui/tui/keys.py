@@ -92,9 +92,11 @@ def readable(key: str) -> str:
 
 
 def _writes(key: str) -> bool:
-    """Whether the key puts a character into a field."""
+    """Whether a field takes the key for itself: it puts a character there, or moves in it."""
     from textual.keys import Keys
 
+    if key in ("left", "right", "home", "end", "delete"):
+        return True
     return key == "space" or ("+" not in key and key not in {special.value for special in Keys})
 
 

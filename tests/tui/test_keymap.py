@@ -16,8 +16,10 @@ from tarot_tui.jobs import spec
 from tarot_tui.project import create
 from tarot_tui.tui import keymap, keys, offers
 from tarot_tui.tui.app import WizardApp
+from tarot_tui.tui.keys import Key
 from tarot_tui.tui.watch_app import WatchApp
 from tarot_tui.tui.widgets.confirm import Confirm
+from tarot_tui.tui.widgets.key_line import KeyLine
 from tarot_tui.tui.widgets.run_table import RunTable
 
 
@@ -168,3 +170,27 @@ def test_a_wrong_file_fails_the_listing(mine, capsys):
 )
 def test_keys_are_shown_as_people_read_them(key, shown):
     assert keys.readable(key) == shown
+
+
+async def test_the_key_line_tells_what_acts_now_and_no_more(project, until, text_of):
+    project.remember("step", "dataset")
+    async with WizardApp(project).run_test(size=(80, 24)) as pilot:
+        await until(pilot, "find files")
+        line = str(pilot.app.screen.query_one(KeyLine).render())
+        assert "? help" in line and "q quit" in line and "p back" in line
+        # Nothing is here that could be built or viewed.
+        assert "b build" not in line and "v view" not in line
+        pilot.app.screen.query_one("#add").focus()
+        await until(pilot, "F1 help")
+        line = str(pilot.app.screen.query_one(KeyLine).render())
+        assert line.startswith("enter do it  ctrl+n next") and line.rstrip().endswith("esc step out")
+        assert "q quit" not in line and "o find" not in line
+        await pilot.press("escape")
+        await until(pilot, "? help")
+
+
+def test_a_key_that_moves_in_a_field_does_nothing_else_there():
+    key = Key("left,right,ctrl+n", "← →", "move", "page", "Page.")
+    assert key.while_typing({}) == "ctrl+n"
+    assert Key("left,slash", "←", "move", "page", "Page.").while_typing({}) == ""
+    assert Key("space", "space", "tick", "tick", "Tick.", priority=True).while_typing({}) == "space"
