@@ -5,8 +5,8 @@ its state and its step; of the list the newest run and its state; of the wizard 
 frame or our own name do not count. *Whole* is the first output after which all of the screen is there, down to the keys
 on its last line. The program of Textual is measured until its one word can be read, which is all it has.
 
-Starts of both take turns. On a busy machine the time on the wall says more about the others, so what is asserted is the
-time of the processor; medians of both are printed.
+Starts of both take turns, and medians are compared. On a busy machine the time on the wall says more about the others
+than about us, so it is the time of the processor that is held to a close bound.
 """
 
 from __future__ import annotations
