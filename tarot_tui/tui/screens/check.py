@@ -155,11 +155,21 @@ class CheckScreen(LookScreen):
         if report["dropped"] or report["edited"]:
             right += _("; {dropped} dropped, {edited} edited").format(**report)
         self.query_one(Caption).show([("", right)])
+        self.refresh_bindings()
 
     def _tokens(self, words: str) -> None:
         self.query_one("#tokens", Static).update(Content.styled(plain(words), "$text-muted"))
 
     # ---- mending
+
+    def is_possible(self, verb: str) -> bool:
+        """Looking at samples and fixing them, where some are at fault; taking back, where something was changed."""
+        faults = [one for one in self.query_one(FindingList).findings if isinstance(one, SampleFinding)]
+        if verb == "undo":
+            return bool(self._report.get("dropped") or self._report.get("edited"))
+        if verb == "fix_all":
+            return any(one.fixable == "safe" for one in faults)
+        return bool(faults) if verb in ("samples", "fix") else True
 
     @property
     def _chosen(self) -> Finding | None:
