@@ -40,7 +40,8 @@ def detach() -> Launcher:
         os._exit(word[0] if word else 1)
     os.close(reading)
     os.setsid()
-    os.environ[UMASK] = f"{os.umask(0o077):03o}"
+    mask = os.umask(0o077)
+    os.environ.setdefault(UMASK, f"{mask:03o}")  # kept of whoever started the queue that starts us
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     stay_with_orphans()
     return Launcher(writing)
