@@ -188,9 +188,12 @@ class CellDiff:
         wanted, shown, width = self._wanted[y], self._shown[y], self.size[0]
         run: Run | None = None
         half = -1  # where the second half still stands of a wide character whose first is written over
-        for x, (piece, look) in enumerate(zip(wanted.text, wanted.look, strict=True)):
+        both = zip(wanted.text, wanted.look, shown.text, shown.look, strict=True)
+        for x, (piece, look, old, old_look) in enumerate(both):
             if not piece:  # unknown to the app itself, or painted with its first half
                 continue
+            if piece == old and look == old_look and piece.isascii():
+                continue  # as most cells are
             cells = 2 if x + 1 < width and wanted.text[x + 1] == HALF else 1
             if shown.has(x, piece, look, cells):
                 continue
