@@ -170,23 +170,16 @@ class ExportScreen(JobStepScreen):
         self._judge()
 
     def action_more(self) -> None:
-        """Choose among all quantisations, with about how large each makes the file."""
-        from tarot_tui.export.launch import find_trained, parameters
-
+        """Choose among all quantisations; what each would take is then in the plan."""
         if not self.query_one("#more").display:
             return
-        try:
-            weights = parameters(find_trained(self._run()).base)
-        except (TarotError, OSError):
-            weights = 0  # said by the plan
         entries = []
         for name, bits, said in quants.every():
             words = (
                 _("About {bits:.1f} bits a weight; {said}.") if said else _("About {bits:.1f} bits a weight.")
             )
             note = words.format(bits=bits, said=said)
-            about = size(int(weights * bits / 8)) if weights else ""
-            entries.append(Entry(name, partial(self._choose_quant, name), note, about))
+            entries.append(Entry(name, partial(self._choose_quant, name), note))
         self.app.pick(_("Quantisation"), entries)
 
     def _choose_quant(self, name: str) -> None:
