@@ -166,7 +166,7 @@ def run(job):
 
 
 def learns_alike_and_resumes_exactly(project, wanted, train_here, metrics, **way):
-    """The curve of one process, an adapter that is whole, and the same again from its first checkpoint."""
+    """The curve of one process, an adapter that is whole, and the same again from its first checkpoint; the run."""
     from safetensors.torch import load_file
 
     alone = make_job(project, wanted, plan_in_child(project, wanted), "alone")
@@ -190,12 +190,15 @@ def learns_alike_and_resumes_exactly(project, wanted, train_here, metrics, **way
     assert [(line["current_steps"], line["loss"]) for line in metrics(job)] == curve
     again = load_file(job / "adapter_model.safetensors")
     assert all((again[name] == ours[name]).all() for name in ours)
+    return job
 
 
 @pytest.mark.slow
 def test_fsdp_learns_what_one_process_does_and_resumes_exactly(cards, tiny_recipe, train_here, metrics):
     wanted = tiny_recipe(num_train_epochs=2, save_steps=3, bf16=False)
-    learns_alike_and_resumes_exactly(cards, wanted, train_here, metrics, fsdp="full_shard")
+    job = learns_alike_and_resumes_exactly(cards, wanted, train_here, metrics, fsdp="full_shard")
+    # The second process has not read the base: it gets its part from the first.
+    assert (job / "loaded.0").read_text() != (job / "loaded.1").read_text()
 
 
 @pytest.mark.slow

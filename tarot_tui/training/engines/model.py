@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedModel
+from transformers.initialization import no_init_weights
 
 from tarot_tui.errors import BadInput
+from tarot_tui.jobs import worker
 from tarot_tui.locale import _
 from tarot_tui.project import Project
 from tarot_tui.text import one_line
@@ -58,18 +61,32 @@ def load_model(
 
 
 def load_base(folder: Path, recipe: Recipe, dtype: torch.dtype, **options: Any) -> PreTrainedModel:
-    """The base model in ``folder`` as it is, in ``dtype``; ``options`` are ``from_pretrained``'s."""
-    model = AutoModelForCausalLM.from_pretrained(
-        folder,
-        dtype=dtype,
-        attn_implementation=_ATTENTION[recipe.flash_attn],
-        local_files_only=True,
-        trust_remote_code=False,
-        use_safetensors=True,
-        **options,
-    )
+    """The base model in ``folder`` as it is, in ``dtype``; ``options`` are ``from_pretrained``'s.
+
+    Where the first process hands it out, the others get one without weights: not every one has room for a whole base.
+    """
+    same: dict[str, Any] = {
+        "dtype": dtype,
+        "attn_implementation": _ATTENTION[recipe.flash_attn],
+        "trust_remote_code": False,
+    }
+    if _is_handed_out():
+        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+        with no_init_weights():  # memory that is never written to is never taken
+            model = AutoModelForCausalLM.from_config(config, **same)
+        model.tie_weights()
+    else:
+        model = AutoModelForCausalLM.from_pretrained(
+            folder, local_files_only=True, use_safetensors=True, **same, **options
+        )
     model.config.use_cache = False
     return model
+
+
+def _is_handed_out() -> bool:
+    """Whether this process gets its part of the base from the first one, as accelerate was told to (``fsdp_config``)."""
+    told = ("ACCELERATE_USE_FSDP", "FSDP_CPU_RAM_EFFICIENT_LOADING")
+    return worker.rank() > 0 and all(os.environ.get(name) == "true" for name in told)
 
 
 def learns_outside_lora(recipe: Recipe) -> bool:
