@@ -129,3 +129,20 @@ def test_the_base_in_four_bits_trains_too(cards, tiny_recipe, train_here, metric
 
 def _curve(lines) -> list[tuple]:
     return [(line["current_steps"], line["loss"], line["grad_norm"]) for line in lines]
+
+
+def test_a_clock_that_is_set_changes_no_duration_and_no_speed(tmp_path, monkeypatch, metrics):
+    from transformers import TrainerControl, TrainerState
+
+    from tarot_tui.training.engines.callbacks import TrainerLog
+
+    log = TrainerLog(tmp_path / "trainer_log.jsonl")
+    state = TrainerState(max_steps=2, is_world_process_zero=True)
+    log.on_train_begin(None, state, TrainerControl())
+    for step, clock in ((1, 1e6), (2, 1e12)):
+        monkeypatch.setattr(time, "time", lambda clock=clock: clock)
+        state.global_step, state.num_input_tokens_seen = step, 100 * step
+        log.on_log(None, state, TrainerControl(), {"loss": 1.0})
+    lines = metrics(tmp_path)
+    assert [line["time"] for line in lines] == [1e6, 1e12]
+    assert all(0 <= line["elapsed_seconds"] < 60 and line["throughput"] > 1 for line in lines)

@@ -26,7 +26,8 @@ class TrainerLog(TrainerCallback):
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._begun = time.time()
+        # Not the wall clock: that is set, and by hours where a machine wakes up.
+        self._begun = time.monotonic()
         self._elapsed_before = 0.0
         self._step_before = 0
         self._tokens_before = 0
@@ -41,7 +42,7 @@ class TrainerLog(TrainerCallback):
         write_text(self._path, "".join(json.dumps(line) + "\n" for line in kept))
         if kept:
             self._elapsed_before = float(kept[-1].get("elapsed_seconds", 0))
-        self._begun = time.time()
+        self._begun = time.monotonic()
         self._step_before = state.global_step
         self._tokens_before = state.num_input_tokens_seen
 
@@ -65,8 +66,7 @@ class TrainerLog(TrainerCallback):
             raise FloatingPointError(f"loss is {logs['loss']} at step {state.global_step}")
 
     def _line(self, state: TrainerState, logs: dict[str, Any]) -> dict[str, Any]:
-        now = time.time()
-        here = now - self._begun
+        here = time.monotonic() - self._begun
         elapsed = self._elapsed_before + here
         done = state.global_step - self._step_before
         remaining = here / done * (state.max_steps - state.global_step) if done else 0.0
@@ -85,7 +85,7 @@ class TrainerLog(TrainerCallback):
             "throughput": round(tokens / here, 2) if here > 0 else 0.0,
             "total_tokens": state.num_input_tokens_seen,
             "elapsed_seconds": round(elapsed, 3),
-            "time": round(now, 3),
+            "time": round(time.time(), 3),
         }
         return {key: value for key, value in line.items() if value is not None}
 
