@@ -28,8 +28,10 @@ _SAME_KIND = (
     "finetuning_type", "quantization_bit", "gradient_checkpointing", "flash_attn", "optim", "use_dora", "pure_bf16",
     "enable_liger_kernel", "additional_target",
 )  # fmt: skip
-#: And for a speed.
-_SAME_SPEED = (*_SAME_KIND, "lora_rank", "lora_target", "packing", "group_by_length")
+#: And for a speed; with dropout peft computes the matrices, not our own kernels.
+_SAME_SPEED = (
+    *_SAME_KIND, "lora_rank", "lora_target", "lora_dropout", "packing", "neat_packing", "group_by_length",
+)  # fmt: skip
 #: How far a corrected estimate may be off: for the same setting, and for another of the same kind.
 _BAND_SAME, _BAND_KIND = 0.08, 0.15
 #: A peak that is further off the estimate than this was of something else.

@@ -63,7 +63,8 @@ def test_a_run_of_another_kind_or_with_a_strange_peak_corrects_nothing(other, pe
 def test_the_latest_run_like_it_says_how_fast_it_goes():
     runs = [Experience("slow", asked(lora_rank=64), speed=5.0), Experience("quick", asked(), speed=50.0)]
     assert measured.speed(runs, asked()) == (50.0, "quick")
-    assert measured.speed(runs, asked(use_dora=True)) == (0.0, "")
+    for other in ({"use_dora": True}, {"lora_dropout": 0.1}, {"neat_packing": True}):
+        assert measured.speed(runs, asked(**other)) == (0.0, "")
 
 
 def test_a_plan_learns_from_the_peak_of_a_run_and_not_from_one_that_was_begun_again(
