@@ -6,8 +6,10 @@ import shutil
 
 import pytest
 import yaml
+from textual.widgets import Button
 
 from tarot_tui.export.llama_quantize import FOREIGN, all_names
+from tarot_tui.export.release import write_release
 from tarot_tui.jobs import files
 from tarot_tui.tui import quants
 from tarot_tui.tui.app import WizardApp
@@ -63,3 +65,36 @@ def test_every_quantisation_is_offered_that_needs_no_importance_matrix():
         "f16",
         "q2_k",
     ]
+
+
+async def test_one_comes_back_from_another_export_to_the_model_that_is_there(trained, project, until):
+    folder = project.models / "deck"
+    folder.mkdir()
+    (folder / "deck.gguf").write_bytes(b"GGUF" + bytes(1000))
+    facts = {
+        "ggufs": {"q8_0": {"file": "deck.gguf"}},
+        "template": {"template": "x"},
+        "base": {"name": "tiny"},
+        "merged": False,
+    }
+    write_release(
+        folder,
+        facts
+        | {
+            "run": trained.folder.name,
+            "findings": [],
+            "conversations": [],
+            "system": "",
+            "stops": [],
+            "parameters": {},
+            "license": "",
+        },
+    )
+    async with WizardApp(project).run_test(size=(80, 24)) as pilot:
+        await until(pilot, "deck is ready")
+        await pilot.press("e")
+        await until(pilot, "Will make models/deck-2")
+        await until(pilot, "GB free")
+        await pilot.press("escape")
+        await until(pilot, "deck is ready")
+        assert "Back" not in "".join(str(one.label) for one in pilot.app.screen.query(Button) if one.display)

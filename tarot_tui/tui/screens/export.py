@@ -78,6 +78,7 @@ class ExportScreen(JobStepScreen):
     def buttons(self) -> Iterable[Button]:
         """Other quantisations, the proof, and another export."""
         yield Button(_("All types (m)"), id="more", compact=True)
+        yield Button(_("Back (esc)"), id="back", compact=True)
         yield Button(_("Stop (s)"), id="stop", compact=True)
         yield Button(_("Prove it (v)"), id="prove", compact=True)
         yield Button(_("Export again (e)"), id="again", compact=True)
@@ -112,6 +113,7 @@ class ExportScreen(JobStepScreen):
             self.offer(_("Go to Train"), self.action_previous)
             return
         self.query_one("#more").display = True
+        self.query_one("#back").display = self._asking
         self._suit_quant()
         self._suggest_name()
         self._judge()
@@ -287,7 +289,7 @@ class ExportScreen(JobStepScreen):
         """The request, the job, or what came out."""
         self.query_one("#request").display = shown == "request"
         self.query_one("#result").display = shown == "result"
-        for button in ("#more", "#stop", "#again", "#prove"):
+        for button in ("#more", "#back", "#stop", "#again", "#prove"):
             self.query_one(button).display = False
         if view := self.view():
             view.display = shown == "job"
@@ -299,6 +301,14 @@ class ExportScreen(JobStepScreen):
         if self.query_one("#again").display:
             self._asking = True
             self._ask()
+
+    def action_step_out(self) -> None:
+        """Out of a field; then back to the release that is there."""
+        if self._asking and not isinstance(self.focused, Input):
+            self._asking = False
+            self.look()
+        else:
+            super().action_step_out()
 
     def action_prove(self) -> None:
         """Say what a proof does and takes, ask, and start it."""
@@ -341,6 +351,8 @@ class ExportScreen(JobStepScreen):
             self.action_prove()
         elif event.button.id == "more":
             self.action_more()
+        elif event.button.id == "back":
+            self.action_step_out()
         elif event.button.id == "stop":
             self.action_stop()
         else:
