@@ -171,7 +171,8 @@ class TarotApp(App[ReturnType]):
 
         for screen in self.screen_stack:
             if isinstance(screen, Translated):
-                screen.call_later(screen.in_new_language)  # in its own turn, so that no message meets it half made
+                # In its own turn, so that no message meets it half made.
+                screen.call_later(screen.in_new_language)
 
     def _fatal_error(self) -> None:
         """End after a fault of ours with one sentence; the traceback goes into a file.

@@ -18,7 +18,6 @@ from tarot_tui.tui.widgets.choice import Choice
 from tarot_tui.tui.widgets.plan_view import PlanView
 from tarot_tui.tui.widgets.shell_line import ShellLine
 
-
 ASK_THE_MACHINE = spread.slurm_here
 
 

@@ -113,7 +113,9 @@ class GpusScreen(LookScreen):
         if spread.slurm_here():
             ways = [(_("on this machine"), False), (_("through Slurm, by sbatch"), True)]
             yield Horizontal(
-                Label(_("Place"), classes="label"), Choice(ways, self._before.slurm, id="slurm"), classes="row"
+                Label(_("Place"), classes="label"),
+                Choice(ways, self._before.slurm, id="slurm"),
+                classes="row",
             )
             partition = Input(
                 self._before.partition, id="partition", compact=True, placeholder=_("the usual one")
