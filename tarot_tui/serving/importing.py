@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,12 @@ _NO_TEMPLATE = ("", "{{ .Prompt }}")
 _CHUNK = 1 << 20
 # Before an upload that broke off is tried again, in seconds: a tunnel that fell needs a moment to come back.
 _WAITS = (2.0, 8.0, 30.0)
+# What Ollama accepts, in characters.
+_LONGEST_TAG = 80
+
+
+class Different(TarotError):
+    """Ollama would ask the model in another way than it was trained."""
 
 
 @dataclass(frozen=True)
@@ -98,15 +105,31 @@ def import_release(
     """Create ``name`` in Ollama from a release (its first quantisation unless ``quant`` names one), then prove it.
 
     Template, system prompt, stop tokens and parameters are sent as the release holds them, so nothing is left for
-    Ollama to guess. Raises what :func:`check_import` does, and TarotError when Ollama declines or afterwards would
-    ask the model in another way than it was trained.
+    Ollama to guess. Raises what :func:`check_import` does, TarotError when Ollama declines, and Different when it would
+    ask the model in another way than it was trained; what had the name before then has it still.
     """
     wanted = check_import(ollama, release, name, quant=quant, replace=replace)
     digest = _digest(wanted.gguf, on_status)
     _send(ollama, wanted.gguf, digest, on_status)
-    ollama.create_model(_request(release, wanted.name, wanted.gguf, digest), on_status)
-    on_status(_("comparing its prompts with the trained ones"), None, None)
-    return Imported(wanted.name, ollama.url, wanted.version, prove(ollama, release, wanted.name))
+    # Under a name of its own until it is proven: what has the name now is not lost for one that is wrong.
+    trial = _trial(wanted.name)
+    try:
+        ollama.create_model(_request(release, trial, wanted.gguf, digest), on_status)
+        on_status(_("comparing its prompts with the trained ones"), None, None)
+        findings = prove(ollama, release, trial, known_as=wanted.name)
+        ollama.copy(trial, wanted.name)
+    except Different as error:
+        raise Different(_("{error} Nothing was changed there.").format(error=error)) from None
+    finally:
+        with suppress(TarotError):
+            ollama.delete(trial)
+    return Imported(wanted.name, ollama.url, wanted.version, findings)
+
+
+def _trial(name: str) -> str:
+    """The name under which a model is tried; the same each time, so that what an import left when it was killed goes."""
+    base, _colon, tag = name.rpartition(":")
+    return f"{base}:{f'unproven-{tag}'[:_LONGEST_TAG]}"
 
 
 def _send(ollama: Ollama, gguf: Path, digest: str, on_status: OnStatus) -> None:
@@ -170,18 +193,21 @@ def _digest(path: Path, on_status: OnStatus) -> str:
     return f"sha256:{sha.hexdigest()}"
 
 
-def prove(ollama: Ollama, release: Release, name: str) -> list[Finding]:
-    """What can be shown about the prompts of ``name`` there; TarotError when they are not those of the release."""
-    shown = ollama.show(name)
+def prove(ollama: Ollama, release: Release, name: str, known_as: str = "") -> list[Finding]:
+    """What can be shown about the prompts of ``name`` there; Different when they are not those of the release.
+
+    known_as: what to call it, where that is not its name.
+    """
+    shown, called = ollama.show(name), known_as or name
     template = str(shown.get("template") or "")
     if template != (release.template or "") and not (release.template is None and template in _NO_TEMPLATE):
-        raise TarotError(_different(name, _("its template is not the one that was sent")))
+        raise Different(_different(called, _("its template is not the one that was sent")))
     if str(shown.get("system") or "") != release.system:
-        raise TarotError(_different(name, _("its system prompt is not the one that was sent")))
-    return [_prompts(ollama, release, name)]
+        raise Different(_different(called, _("its system prompt is not the one that was sent")))
+    return [_prompts(ollama, release, name, called)]
 
 
-def _prompts(ollama: Ollama, release: Release, name: str) -> Finding:
+def _prompts(ollama: Ollama, release: Release, name: str, called: str) -> Finding:
     # Without a system message Ollama puts the release's own in front, which is another conversation.
     known = [
         one for one in release.conversations if not release.system or one["messages"][0]["role"] == "system"
@@ -191,7 +217,7 @@ def _prompts(ollama: Ollama, release: Release, name: str) -> Finding:
         if rendered is None and not count:
             return _unproven(_("this Ollama cannot show prompts (it needs 0.11.5 or newer)"))
         if rendered != one["prompt"]:
-            raise TarotError(_different(name, _("it renders a test conversation differently")))
+            raise Different(_different(called, _("it renders a test conversation differently")))
     if not known:
         return _unproven(_("the release holds no test conversations"))
     return Finding(

@@ -29,7 +29,7 @@ def test_a_release_arrives_as_it_is_and_its_prompts_are_proven(fake, ollama, rel
     done = ollama.create(release, "tarot", on_status=lambda *status: said.append(status))
     digest = "sha256:" + hashlib.sha256(release.ggufs["q8_0"].read_bytes()).hexdigest()
     assert create_request(fake) == {
-        "model": "tarot:latest",
+        "model": "tarot:unproven-latest",
         "files": {"model.gguf": digest},
         "template": release.template,
         "system": release.system,
@@ -103,8 +103,21 @@ def test_a_template_that_changed_on_its_way_is_refused(fake, ollama, release):
 
 def test_a_prompt_that_is_rendered_differently_is_refused(fake, ollama, release):
     release.conversations[1]["prompt"] += "\n"
-    with pytest.raises(TarotError, match="renders a test conversation differently"):
-        ollama.create(release, "tarot")
+    fake.add("tarot:latest", "old")
+    with pytest.raises(TarotError, match=r"'tarot:latest' .* differently.* Nothing was changed"):
+        ollama.create(release, "tarot", replace=True)
+    assert {name: model.template for name, model in fake.models.items()} == {"tarot:latest": "old"}
+
+
+def test_only_the_proven_model_remains_even_of_an_import_that_was_killed(fake, ollama, release):
+    fake.add("tarot:unproven-latest", "half")
+    ollama.create(release, "tarot")
+    assert {name: model.template for name, model in fake.models.items()} == {"tarot:latest": release.template}
+
+
+def test_a_long_tag_leaves_no_room_for_another_word(fake, ollama, release):
+    name = "tarot:" + "x" * 80
+    assert ollama.create(release, name).name == name and list(fake.models) == [name]
 
 
 @pytest.mark.parametrize("version", ["0.9.6", "0.11.4"])
