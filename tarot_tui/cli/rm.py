@@ -23,7 +23,6 @@ def run(args: Namespace) -> int:
     from tarot_tui.export.making import forget
     from tarot_tui.jobs.find import resolve
     from tarot_tui.jobs.remove import check_removable, folder_size, remove
-    from tarot_tui.jobs.spec import kind_of
 
     project = project_of(args)
     folders = list(dict.fromkeys(resolve(project, ref) for ref in args.runs))
@@ -34,8 +33,7 @@ def run(args: Namespace) -> int:
     if not agreed(args, _("Delete {names} ({size}) for good?").format(names=names, size=size(total))):
         return 0
     for folder in folders:
-        if kind_of(folder) == "export":
-            forget(project, folder)
+        forget(project, folder)
         remove(project, folder)
         say(args, _("{name} is deleted.").format(name=folder.name))
     if args.json:

@@ -31,10 +31,12 @@ def alone(project: Project, name: str) -> Iterator[Path]:
 
 
 def forget(project: Project, job: Path) -> None:
-    """Remove what the export ``job``, which has ended, left unfinished, unless another job goes on with it."""
+    """Remove what ``job``, which has ended, left unfinished if it is an export, unless another goes on with it."""
     from tarot_tui.jobs import status
-    from tarot_tui.jobs.spec import read_spec
+    from tarot_tui.jobs.spec import kind_of, read_spec
 
+    if kind_of(job) != "export":
+        return
     name = (read_spec(job).get("request") or {}).get("name")
     if status.read(job).state == "finished" or not isinstance(name, str) or Path(name).name != name:
         return

@@ -7,6 +7,7 @@ import pytest
 from fakes import nvml
 
 from tarot_tui.jobs import files
+from tarot_tui.jobs.spec import rewrite
 from tarot_tui.tui.runs_reader import RunsReader
 from tarot_tui.tui.screens.runs import RunsScreen
 from tarot_tui.tui.screens.watch import WatchScreen
@@ -85,6 +86,8 @@ async def test_marked_runs_are_compared(project, runs, until):
 
 
 async def test_stopping_and_deleting_ask_first(project, runs, until):
+    (project.models / ".reader.making").mkdir(parents=True)
+    rewrite(runs["broken"].folder, kind="export", request={"name": "reader"})
     app = WatchApp(project, None)
     request = runs["alive"].folder / files.request_file("stop")
     async with app.run_test(size=(100, 24), notifications=True) as pilot:
@@ -107,6 +110,7 @@ async def test_stopping_and_deleting_ask_first(project, runs, until):
         await pilot.press("y")
         await until(pilot, "2/2")
         assert not runs["broken"].folder.exists() and runs["done"].folder.exists()
+        assert not (project.models / ".reader.making").exists()  # what it had made so far goes with it
 
 
 async def test_what_cannot_be_resumed_is_said(project, runs, until):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -12,7 +13,7 @@ from textual.widgets import Input
 
 from tarot_tui.errors import TarotError
 from tarot_tui.jobs.listing import ALIVE, ORDER_NAMES, ORDERS, chosen
-from tarot_tui.jobs.remove import folder_size, remove
+from tarot_tui.jobs.remove import check_removable, folder_size, remove
 from tarot_tui.jobs.snapshot import Snapshot
 from tarot_tui.locale import N_, _
 from tarot_tui.project import Project
@@ -257,7 +258,14 @@ class RunsScreen(Translated, Screen[None]):
         effect = _(
             "{size} are deleted for good: log, curves, checkpoints, and what was trained. Releases in models/ stay."
         ).format(size=size(bytes_))
-        self._ask(question, effect, _("Delete"), lambda one: remove(self.project, one.folder), runs)
+        self._ask(question, effect, _("Delete"), lambda one: self._remove(one.folder), runs)
+
+    def _remove(self, folder: Path) -> None:
+        from tarot_tui.export.making import forget
+
+        check_removable(self.project, folder)
+        forget(self.project, folder)
+        remove(self.project, folder)
 
     def _ask(self, question: str, effect: str, yes: str, verb, runs: list[Snapshot]) -> None:  # type: ignore[no-untyped-def]
         def answered(sure: bool | None) -> None:
