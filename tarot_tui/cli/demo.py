@@ -249,7 +249,9 @@ def _open_chat(project: Project, args: Namespace) -> int:
     say(
         args,
         "",
-        _("It is in {folder}; 'tarot-tui {folder}' opens it in the wizard.").format(folder=project.root),
+        _("It is in {folder}; 'tarot-tui {folder}' opens it in the wizard.").format(
+            folder=shlex.quote(str(project.root))
+        ),
     )
     command = ["chat", RELEASE, "--project", str(project.root)]
     if args.yes or args.quiet or not (sys.stdin.isatty() and sys.stdout.isatty()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
@@ -24,5 +25,5 @@ def run(args: Namespace) -> int:
     if args.json:
         emit({"project": str(project.root.resolve())})
     say(args, _("Project ready in {folder}.").format(folder=project.root))
-    say(args, _("Next: 'tarot-tui {folder}' opens the wizard.").format(folder=project.root))
+    say(args, _("Next: 'tarot-tui {folder}' opens the wizard.").format(folder=shlex.quote(str(project.root))))
     return 0
