@@ -24,7 +24,7 @@ def columns(width: int) -> list[tuple[str, int]]:
     columns = [(_("kind"), 8), (_("state"), 10), (_("done"), 13), (_("loss"), 8), (_("time"), 18)]
     if width >= 120:
         columns.insert(2, ("", _BAR + 1))
-        columns.append((_("begun"), 12))
+        columns.append((_("started"), 12))
     if width < 76:
         del columns[0]
     if width < 66:
@@ -56,7 +56,7 @@ def row(one: Snapshot, columns: list[tuple[str, int]], width: int, marked: bool 
         _("done"): [("", done(status))],
         _("loss"): [("", loss_of(one) if one.kind == "train" else "")],
         _("time"): [("", time_of(one))],
-        _("begun"): [("label", _begun(one))],
+        _("started"): [("label", _begun(one))],
     }
     line: Runs = [
         ("mark", "* " if marked else "  "),
