@@ -78,7 +78,7 @@ async def test_dataset_previews_the_samples_and_builds_them(example, until):
     app = WizardApp(example)
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, "What does The Fool mean upright?")
-        assert "Build" in primary(app)
+        await until(pilot, lambda: "Build" in primary(app))
         await pilot.press("enter")
         await until(pilot, "tarot-en: 156 samples.")
         await until(pilot, "Go on to Parameters")
