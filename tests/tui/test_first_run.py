@@ -40,6 +40,8 @@ async def test_a_beginner_is_training_after_a_few_key_presses(tmp_path, tiny_lla
 
         async def enter_after(text):
             await until(pilot, text)
+            # A button takes no press while it still looks pressed.
+            await until(pilot, lambda: not pilot.app.screen.query("Button.-active"))
             pressed.append("enter")
             await pilot.press("enter")
 
