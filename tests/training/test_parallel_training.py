@@ -163,6 +163,7 @@ def test_two_machines_share_one_job_learn_what_one_process_does_and_fall_togethe
     for rank, machine in ((0, here), (1, other)):
         assert machine.worker.pid in {process.pid for process in ranks[rank][0].parents()}
     ranks[1][0].send_signal(signal.SIGKILL)
+    (job / "hold").unlink()  # the other goes on, and waits for it in vain
     found = ended(job)
     assert (found.state, ended(there).state) == ("failed", "failed")
     assert found.reason.startswith("Rank 1 fell first."), found.reason
