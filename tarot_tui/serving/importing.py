@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,8 +25,6 @@ _NO_TEMPLATE = ("", "{{ .Prompt }}")
 _CHUNK = 1 << 20
 # Before an upload that broke off is tried again, in seconds: a tunnel that fell needs a moment to come back.
 _WAITS = (2.0, 8.0, 30.0)
-# What Ollama accepts, in characters.
-_LONGEST_TAG = 80
 
 
 class Different(TarotError):
@@ -111,10 +110,11 @@ def import_release(
     wanted = check_import(ollama, release, name, quant=quant, replace=replace)
     digest = _digest(wanted.gguf, on_status)
     _send(ollama, wanted.gguf, digest, on_status)
+    body = _request(release, wanted.gguf, digest)
     # Under a name of its own until it is proven: what has the name now is not lost for one that is wrong.
-    trial = _trial(wanted.name)
+    trial = _trial(wanted.name, body)
     try:
-        ollama.create_model(_request(release, trial, wanted.gguf, digest), on_status)
+        ollama.create_model({"model": trial, **body}, on_status)
         on_status(_("comparing its prompts with the trained ones"), None, None)
         findings = prove(ollama, release, trial, known_as=wanted.name)
         ollama.copy(trial, wanted.name)
@@ -126,10 +126,13 @@ def import_release(
     return Imported(wanted.name, ollama.url, wanted.version, findings)
 
 
-def _trial(name: str) -> str:
-    """The name under which a model is tried; the same each time, so that what an import left when it was killed goes."""
-    base, _colon, tag = name.rpartition(":")
-    return f"{base}:{f'unproven-{tag}'[:_LONGEST_TAG]}"
+def _trial(name: str, body: dict[str, Any]) -> str:
+    """The name under which a model is tried.
+
+    Of what is in it: another import at the same time proves its own, and what one leaves that is killed goes with the next.
+    """
+    content = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+    return f"{name.rpartition(':')[0]}:unproven-{content[:16]}"
 
 
 def _send(ollama: Ollama, gguf: Path, digest: str, on_status: OnStatus) -> None:
@@ -168,9 +171,8 @@ def pick_gguf(release: Release, quant: str | None = None) -> Path:
     return found
 
 
-def _request(release: Release, name: str, gguf: Path, digest: str) -> dict[str, Any]:
+def _request(release: Release, gguf: Path, digest: str) -> dict[str, Any]:
     body: dict[str, Any] = {
-        "model": name,
         "files": {"model.gguf": digest},
         "system": release.system,
         "template": release.template,

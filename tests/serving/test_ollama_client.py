@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import socket
 import threading
 
@@ -28,8 +29,9 @@ def test_a_release_arrives_as_it_is_and_its_prompts_are_proven(fake, ollama, rel
     said = []
     done = ollama.create(release, "tarot", on_status=lambda *status: said.append(status))
     digest = "sha256:" + hashlib.sha256(release.ggufs["q8_0"].read_bytes()).hexdigest()
-    assert create_request(fake) == {
-        "model": "tarot:unproven-latest",
+    request = create_request(fake)
+    assert re.fullmatch("tarot:unproven-[0-9a-f]{16}", request.pop("model"))
+    assert request == {
         "files": {"model.gguf": digest},
         "template": release.template,
         "system": release.system,
@@ -109,15 +111,24 @@ def test_a_prompt_that_is_rendered_differently_is_refused(fake, ollama, release)
     assert {name: model.template for name, model in fake.models.items()} == {"tarot:latest": "old"}
 
 
-def test_only_the_proven_model_remains_even_of_an_import_that_was_killed(fake, ollama, release):
-    fake.add("tarot:unproven-latest", "half")
+def test_only_the_proven_model_remains_even_of_an_import_that_was_killed(fake, ollama, release, monkeypatch):
+    with monkeypatch.context() as killed:
+        killed.setattr(ollama, "delete", lambda _name: None)
+        killed.setattr(ollama, "copy", lambda _name, _to: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            ollama.create(release, "tarot")
+    assert list(fake.models) != []
     ollama.create(release, "tarot")
-    assert {name: model.template for name, model in fake.models.items()} == {"tarot:latest": release.template}
+    assert list(fake.models) == ["tarot:latest"]
 
 
-def test_a_long_tag_leaves_no_room_for_another_word(fake, ollama, release):
-    name = "tarot:" + "x" * 80
-    assert ollama.create(release, name).name == name and list(fake.models) == [name]
+def test_two_that_are_imported_at_once_are_not_taken_for_each_other(fake, ollama, release):
+    ollama.create(release, "tarot")
+    release.system = "You read cards, and nothing else."
+    release.conversations.clear()
+    ollama.create(release, "tarot", replace=True)
+    tried = {body["model"] for _method, path, body in fake.requests if path == "/api/create"}
+    assert len(tried) == 2
 
 
 @pytest.mark.parametrize("version", ["0.9.6", "0.11.4"])
