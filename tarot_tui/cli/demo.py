@@ -249,8 +249,8 @@ def _open_chat(project: Project, args: Namespace) -> int:
     say(
         args,
         "",
-        _("It is in {folder}; 'tarot-tui {folder}' opens it in the wizard.").format(
-            folder=shlex.quote(str(project.root))
+        _("It is in {folder}. This opens it in the wizard: {command}").format(
+            folder=project.root, command=f"tarot-tui {shlex.quote(str(project.root))}"
         ),
     )
     command = ["chat", RELEASE, "--project", str(project.root)]

@@ -25,5 +25,10 @@ def run(args: Namespace) -> int:
     if args.json:
         emit({"project": str(project.root.resolve())})
     say(args, _("Project ready in {folder}.").format(folder=project.root))
-    say(args, _("Next: 'tarot-tui {folder}' opens the wizard.").format(folder=shlex.quote(str(project.root))))
+    say(
+        args,
+        _("Next, this opens the wizard: {command}").format(
+            command=f"tarot-tui {shlex.quote(str(project.root))}"
+        ),
+    )
     return 0
