@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 from fakes.ollama import FakeOllama
+from fakes.releases import describe
 
 TEMPLATE = (
     "{{ range .Messages }}<|im_start|>{{ .Role }}\n{{ .Content }}<|im_end|>\n{{ end }}<|im_start|>assistant\n"
@@ -114,23 +115,8 @@ def tiny_gguf(smollm2, make_gguf) -> Path:
 @pytest.fixture
 def released(project, tiny_gguf):
     """The project with one release ``tarot``, whose GGUF is the tiny model."""
-    from tarot_tui.export.release import write_release
-
     folder = project.models / "tarot"
     folder.mkdir()
     shutil.copyfile(tiny_gguf, folder / "tarot-q8_0.gguf")
-    facts = {
-        "ggufs": {"q8_0": {"file": "tarot-q8_0.gguf"}},
-        "template": {"template": None},
-        "system": SYSTEM,
-        "stops": ["<|im_end|>"],
-        "parameters": {"num_ctx": 512},
-        "base": {"name": "tiny"},
-        "run": "",
-        "findings": [],
-        "merged": False,
-        "license": "",
-        "conversations": [],
-    }
-    write_release(folder, facts)
+    describe(folder, "tarot-q8_0.gguf", system=SYSTEM, stops=["<|im_end|>"], parameters={"num_ctx": 512})
     return project
