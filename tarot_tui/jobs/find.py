@@ -30,7 +30,9 @@ def resolve(project: Project, ref: str, kind: str | None = None) -> Path:
     """
     jobs = all_jobs(project, kind)
     if not jobs:
-        raise BadInput(_("There are no runs in {folder} yet.").format(folder=project.root))
+        raise BadInput(
+            _("There are no runs in {folder} yet: 'tarot-tui train' starts one.").format(folder=project.root)
+        )
     if re.fullmatch(r"-\d{1,6}", ref):
         if not 1 <= -int(ref) <= len(jobs):
             raise BadInput(
